@@ -1,0 +1,55 @@
+# Every difference between nixpkgs releases that this library knows, in one place.
+#
+# Evaluated on 20.09, written for 24.11 to 26.05. A guard tests the release or asks whether an option exists;
+# `mkIf false` would not do, it does not protect a definition of an option that is not there.
+{ lib }:
+
+let
+  release = lib.trivial.release or "20.03";
+  atLeast = lib.versionAtLeast release;
+in
+rec {
+  inherit release atLeast;
+
+  # Definitions for those of the given option paths that this release has: [ [ path value ] … ] -> a config set.
+  # Call it with a module's `options`.
+  definitions = options: pairs:
+    lib.foldl' lib.recursiveUpdate { } (map
+      (pair:
+        let
+          path = lib.splitString "." (builtins.elemAt pair 0);
+        in
+        lib.optionalAttrs (lib.hasAttrByPath path options) (lib.setAttrByPath path (builtins.elemAt pair 1)))
+      pairs);
+
+  # Packages that were renamed.
+  iproute = pkgs: pkgs.iproute2 or pkgs.iproute;
+  utilLinux = pkgs: pkgs.util-linux or pkgs.utillinux;
+  getent = pkgs: lib.getBin pkgs.stdenv.cc.libc;
+
+  # Extends a package scope by `final: prev: { … }`: until 23.11 `overrideScope` took its arguments the other way round.
+  overrideScope = scope: scope.${if atLeast "23.11" then "overrideScope" else "overrideScope'"};
+  isScope = value: builtins.isAttrs value && value ? ${if atLeast "23.11" then "overrideScope" else "overrideScope'"};
+
+  # A NixOS system of the given modules with packages that were made already. Where there is
+  # misc/nixpkgs/read-only.nix, `nixpkgs.overlays` and `nixpkgs.config` inside a role are errors; before, an overlay
+  # there is honoured, at the price of packages of that role's own.
+  nixosSystem = { pkgs, system }:
+    let
+      nixos = pkgs.path + "/nixos";
+      readOnly = nixos + "/modules/misc/nixpkgs/read-only.nix";
+      evaluate = import (nixos + "/lib/eval-config.nix");
+    in
+    if builtins.pathExists readOnly then
+      modules: evaluate
+        {
+          system = null;
+          modules = [ readOnly { nixpkgs.pkgs = pkgs; } ] ++ modules;
+        }
+    else
+      modules: evaluate
+        {
+          inherit system;
+          modules = [{ nixpkgs.pkgs = pkgs; }] ++ modules;
+        };
+}

@@ -1,0 +1,96 @@
+# What flake.nix and default.nix of a bundle give: its roles as NixOS systems, and what each flavour builds of them.
+#
+# nixpkgs       a path, or the flake
+# system        "x86_64-linux"
+# composition   path of composition.nix
+# environment   environment.json, parsed: name, roles, params and setup are read
+# sources       { NAME = path or flake; } of the environment's inputs
+# places        { NAME = [ "nur" "repos" "x" ]; }: where an input's packages stand below pkgs as well
+# overlays      { lib, pkgs, inputs, nxcc }: [ overlay … ]
+# unfree        true, or the names of the unfree packages that may be used
+# insecure      names of packages with known holes that may be used, "openssl-1.1.1w"
+# settings      { FLAVOUR = { setting = value; }; } of the environment, as far as the Nix side asks for them
+# lock          flake.lock, parsed, or null
+{ nixpkgs
+, system
+, composition
+, environment
+, sources ? { }
+, places ? { }
+, overlays ? (_: [ ])
+, unfree ? [ ]
+, insecure ? [ ]
+, settings ? { }
+, lock ? null
+}:
+
+let
+  lib = import (nixpkgs + "/lib");
+  compat = import ./compat.nix { inherit lib; };
+  overrides = import ./overrides.nix { inherit lib compat; };
+
+  # One set of packages for all roles: importing nixpkgs again for each would cost a third of a second a role.
+  pkgs = import nixpkgs {
+    inherit system;
+    config =
+      (if unfree == true then { allowUnfree = true; }
+      else lib.optionalAttrs (unfree != [ ]) {
+        allowUnfreePredicate = package: builtins.elem (lib.getName package) unfree;
+      })
+      // lib.optionalAttrs (insecure != [ ]) { permittedInsecurePackages = insecure; };
+    overlays =
+      lib.mapAttrsToList (name: path: overrides.placed path inputs.${name}) places
+      ++ overlays { inherit lib pkgs inputs; nxcc = overrides; };
+  };
+
+  inputs = import ./inputs.nix { inherit nixpkgs sources lock system pkgs; };
+
+  modulesPath = toString (pkgs.path + "/nixos/modules");
+
+  # What a composition is called with: the arguments of NixOS Compose, and inputs where the environment has some.
+  compositionOf = flavour:
+    let
+      content = if builtins.isPath composition || builtins.isString composition then import composition else composition;
+    in
+    if builtins.isFunction content then
+      content
+        ({
+          inherit pkgs lib system modulesPath flavour;
+          helpers = import ./helpers.nix { inherit pkgs; };
+          setup = { name = environment.setup or ""; params = environment.params or { }; };
+          nur = pkgs.nur or { };
+        } // lib.optionalAttrs (sources != { }) { inherit inputs; })
+    else content;
+
+  nixosSystem = compat.nixosSystem { inherit pkgs system; };
+
+  # One file a flavour, named like it.
+  flavours = lib.mapAttrs'
+    (file: _: lib.nameValuePair (lib.removeSuffix ".nix" file)
+      (import (../flavours + "/${file}") { inherit lib pkgs compat environment settings; }))
+    (builtins.readDir ../flavours);
+
+  systems = lib.mapAttrs
+    (name: flavour:
+      let
+        called = compositionOf { inherit name; };
+      in
+      lib.mapAttrs
+        (role: module: nixosSystem [
+          ../modules/flavour.nix
+          { nxcc.flavour = name; }
+          flavour.module
+          { _file = "role ${role} of ${toString composition}"; imports = [ module ]; }
+        ])
+        (called.roles or called.nodes))
+    flavours;
+
+  packages = lib.foldl' (found: name: found // flavours.${name}.packages systems.${name}) { }
+    (builtins.attrNames flavours);
+in
+packages // {
+  inherit packages systems pkgs;
+
+  # roles.FLAVOUR.ROLE is a system to build.
+  roles = lib.mapAttrs (_: lib.mapAttrs (_: evaluated: evaluated.config.system.build.toplevel)) systems;
+}

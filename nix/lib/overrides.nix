@@ -1,0 +1,55 @@
+# Overlays made of the environment's own statements.
+{ lib, compat }:
+
+let
+  # `existing` with the package at `path` replaced by `change` of itself; scopes keep their packages connected.
+  replace = path: change: existing:
+    let
+      name = builtins.head path;
+      rest = builtins.tail path;
+      next = previous:
+        if !(previous ? ${name}) then throw "override: there is no package ${name} here"
+        else if rest == [ ] then change previous.${name}
+        else replace rest change previous.${name};
+    in
+    if compat.isScope existing then compat.overrideScope existing (_: previous: { ${name} = next previous; })
+    else existing // { ${name} = next existing; };
+
+  nest = path: value: existing:
+    if path == [ ] then value
+    else existing // {
+      ${builtins.head path} = nest (builtins.tail path) value (existing.${builtins.head path} or { });
+    };
+
+  isPython = name: builtins.match "python3[0-9]*Packages" name != null;
+in
+{
+  # The package at `path` below pkgs, `changes` being { args, attrs, src, version, patches }, none of them required.
+  # A function gives them, so that they may name packages: `final: { … }`.
+  package = path: changesOf: final: prev:
+    let
+      changes = changesOf final;
+      change = old:
+        let
+          called = if changes ? args then old.override changes.args else old;
+        in
+        called.overrideAttrs (previous:
+          lib.filterAttrs (name: _: name == "src" || name == "version") changes
+          // lib.optionalAttrs (changes ? patches) { patches = (previous.patches or [ ]) ++ changes.patches; }
+          // (changes.attrs or { }));
+      top = builtins.head path;
+    in
+    # Packages of Python reach every interpreter's set, and so what is built from one, by the list of extensions.
+    if isPython top && builtins.length path == 2 && prev ? pythonPackagesExtensions then {
+      pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [
+        (_: previous: { ${builtins.elemAt path 1} = change previous.${builtins.elemAt path 1}; })
+      ];
+    } else {
+      ${top} = (replace path change { ${top} = prev.${top}; }).${top};
+    };
+
+  # A value at `path` below pkgs, beside what is there.
+  placed = path: value: _: prev: {
+    ${builtins.head path} = (nest path value prev).${builtins.head path};
+  };
+}

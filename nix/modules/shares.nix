@@ -1,0 +1,76 @@
+# Directories shared between nodes: NFS on machines. In docker they are volumes, and nothing is to be done here.
+{ config, lib, ... }:
+
+let
+  onMachines = config.nxcc.flavour != "docker";
+  shares = config.nxcc.shares;
+  directories = builtins.attrNames shares;
+
+  # A number of its own for each export: folders of one tmpfs or overlay have none by themselves. 0 would make the
+  # folder the root of all exports.
+  export = number: directory:
+    let
+      access = if shares.${directory}.readOnly then "ro" else "rw";
+    in
+    ''"${directory}" *(${access},no_subtree_check,no_root_squash,crossmnt,fsid=${toString number})'';
+in
+{
+  imports = [ ./flavour.nix ];
+
+  options.nxcc.shares = lib.mkOption {
+    default = { };
+    example = { "/data".readOnly = false; };
+    description = "Directories of this node that other nodes of the environment may mount.";
+    type = lib.types.attrsOf (lib.types.submodule {
+      options.readOnly = lib.mkOption {
+        type = lib.types.bool;
+        default = false;
+        description = "Whether the other nodes may only read.";
+      };
+    });
+  };
+
+  options.nxcc.mounts = lib.mkOption {
+    default = { };
+    example = { "/data" = { role = "server"; host = "server"; source = "/data"; }; };
+    description = "Directories of other nodes, by the place where this node has them.";
+    type = lib.types.attrsOf (lib.types.submodule {
+      options = {
+        role = lib.mkOption {
+          type = lib.types.str;
+          description = "Role of the node that shares the directory.";
+        };
+        host = lib.mkOption {
+          type = lib.types.str;
+          description = "Host name of the node that shares the directory.";
+        };
+        source = lib.mkOption {
+          type = lib.types.str;
+          description = "The directory on that node.";
+        };
+      };
+    });
+  };
+
+  # Everyone who reaches the port may mount; that only the nodes of the environment do is the firewall's business,
+  # which lets peers in and opens nothing for anyone else.
+  config = lib.mkMerge [
+    (lib.mkIf (onMachines && shares != { }) {
+      services.nfs.server = {
+        enable = true;
+        exports = lib.concatStringsSep "\n" (lib.imap1 export directories) + "\n";
+      };
+      systemd.tmpfiles.rules = map (directory: "d \"${directory}\" 0755 root root -") directories;
+    })
+    (lib.mkIf (onMachines && config.nxcc.mounts != { }) {
+      # Mounted at first use, so that neither node waits for the other one's boot.
+      fileSystems = lib.mapAttrs
+        (_: mount: {
+          device = "${mount.host}:${mount.source}";
+          fsType = "nfs";
+          options = [ "nfsvers=4.2" "_netdev" "noauto" "x-systemd.automount" "x-systemd.mount-timeout=90s" ];
+        })
+        config.nxcc.mounts;
+    })
+  ];
+}
