@@ -1,0 +1,662 @@
+"""Makes the tree: one method a rule of the grammar, called by the parser as it reduces the rule.
+
+Each method takes the rule's children, every token among them, so that spans run from the first to the last.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from lark import Token
+
+from nxcc.diagnostics.core import Source, Span
+from nxcc.syntax import tree as t
+
+_ESCAPES = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\\\": "\\", "\\${": "${", '\\"""': '"""'}
+
+
+class Bunch(NamedTuple):
+    """Children of a helper rule, with the helper's place."""
+
+    items: tuple[Any, ...]
+    span: Span
+
+
+class Builder:
+    """The callbacks of the grammar's rules. ``begin`` comes before each parse."""
+
+    def __init__(self) -> None:
+        self.begin(Source("", ""))
+
+    def begin(self, source: Source) -> None:
+        """Start on a source."""
+        self.source = source
+        self.problems: list[tuple[str, Span, str]] = []
+        self.fragments: list[tuple[t.NixText, bool]] = []
+
+    # -------------------------------------------------------------- helpers
+
+    def _span(self, c: list[Any]) -> Span:
+        first, last = c[0], c[-1]
+        return Span(
+            self.source,
+            first.start_pos if type(first) is Token else first.span.start,
+            last.end_pos if type(last) is Token else last.span.end,
+        )
+
+    def _word(self, token: Any) -> t.Word:
+        if type(token) is Token:
+            return t.Word(str(token), Span(self.source, token.start_pos or 0, token.end_pos or 0))
+        word: t.Word = token
+        return word
+
+    def _words(self, c: list[Any]) -> tuple[t.Word, ...]:
+        return tuple(self._word(x) for x in c if type(x) is Token and x.type == "NAME")
+
+    def _bunch(self, c: list[Any]) -> Bunch:
+        return Bunch(tuple(x for x in c if type(x) is not Token), self._span(c))
+
+    def _nodes(self, c: list[Any]) -> tuple[Any, ...]:
+        return tuple(x for x in c if type(x) is not Token)
+
+    def _first(self, c: list[Any], *kinds: type) -> Any:
+        return next((x for x in c if type(x) in kinds), None)
+
+    def _token(self, c: list[Any], *kinds: str) -> Token | None:
+        return next((x for x in c if type(x) is Token and x.type in kinds), None)
+
+    def _optional_word(self, c: list[Any], kind: str) -> t.Word | None:
+        """The name that follows a keyword."""
+        for i, x in enumerate(c):
+            if type(x) is Token and x.type == kind:
+                return self._word(c[i + 1])
+        return None
+
+    def _after(self, c: list[Any], kind: str) -> Any:
+        for i, x in enumerate(c):
+            if type(x) is Token and x.type == kind:
+                return c[i + 1]
+        return None
+
+    # -------------------------------------------------------------- top level
+
+    def start(self, c: list[Any]) -> tuple[Any, ...]:
+        """A file."""
+        return self._nodes(c)
+
+    def environment(self, c: list[Any]) -> t.Environment:
+        """environment."""
+        return t.Environment(self._word(c[1]), c[2] if len(c) > 2 else None, self._span(c))
+
+    def nixpkgs(self, c: list[Any]) -> t.Nixpkgs:
+        """nixpkgs."""
+        return t.Nixpkgs(c[1], c[2].items if len(c) > 2 else (), self._span(c))
+
+    def input(self, c: list[Any]) -> t.Input:
+        """input."""
+        return t.Input(self._word(c[1]), c[2], c[3].items if len(c) > 3 else (), self._span(c))
+
+    def overlay(self, c: list[Any]) -> t.Overlay:
+        """overlay."""
+        return t.Overlay(c[1], self._span(c))
+
+    def override(self, c: list[Any]) -> t.Override:
+        """override."""
+        return t.Override(c[1], c[2].items, self._span(c))
+
+    def package(self, c: list[Any]) -> t.Package:
+        """package."""
+        return t.Package(self._word(c[1]), c[2], c[3] if len(c) > 3 else None, self._span(c))
+
+    def param(self, c: list[Any]) -> t.Param:
+        """param."""
+        allowed = self._after(c, "IN")
+        text = c[-1] if len(c) > 6 and c[-1] is not allowed else None
+        return t.Param(self._word(c[1]), self._word(c[3]), c[5], allowed, text, self._span(c))
+
+    def let(self, c: list[Any]) -> t.Let:
+        """let."""
+        return t.Let(self._word(c[1]), c[3], self._span(c))
+
+    def secret(self, c: list[Any]) -> t.Secret:
+        """secret."""
+        words: dict[str, Any] = {}
+        for bunch in c[2:]:
+            kind, value = bunch.items
+            if kind in words:
+                self.problems.append(("NX0114", bunch.span, ""))
+            words[kind] = value
+        return t.Secret(
+            self._word(c[1]),
+            "SSH_KEY" in words,
+            words.get("OWNER"),
+            words.get("GROUP"),
+            words.get("MODE"),
+            words.get("TEXT"),
+            words.get("FROM"),
+            self._span(c),
+        )
+
+    def secret_word(self, c: list[Any]) -> Bunch:
+        """A word of secret."""
+        if type(c[0]) is not Token:
+            return Bunch(("TEXT", c[0]), self._span(c))
+        value = c[1] if len(c) > 1 else None
+        return Bunch((c[0].type, self._word(value) if type(value) is Token else value), self._span(c))
+
+    def include(self, c: list[Any]) -> t.Include:
+        """include."""
+        return t.Include(c[1], self._span(c))
+
+    def profile(self, c: list[Any]) -> t.Profile:
+        """profile."""
+        parameters, uses, text = (), (), None
+        for x in c[2:-1]:
+            if type(x) is Bunch and x.items and type(x.items[0]) is t.Use:
+                uses = x.items
+            elif type(x) is Bunch:
+                parameters = x.items
+            else:
+                text = x
+        return t.Profile(self._word(c[1]), parameters, uses, text, c[-1].items, self._span(c))
+
+    def parameters(self, c: list[Any]) -> Bunch:
+        """The parameters of a profile."""
+        return self._bunch(c)
+
+    def parameter(self, c: list[Any]) -> t.ProfileParameter:
+        """A parameter of a profile."""
+        return t.ProfileParameter(self._word(c[0]), self._word(c[2]), c[4] if len(c) > 4 else None, self._span(c))
+
+    def uses(self, c: list[Any]) -> Bunch:
+        """Profiles that a role builds on."""
+        return self._bunch(c)
+
+    def use(self, c: list[Any]) -> t.Use:
+        """A profile with its arguments."""
+        return t.Use(self._word(c[0]), c[1].items if len(c) > 1 else (), self._span(c))
+
+    def role(self, c: list[Any]) -> t.Role:
+        """role."""
+        count, uses, text, body = None, (), None, ()
+        for x in c[2:]:
+            if type(x) is _Count:
+                count = x.value
+            elif type(x) is _Block:
+                body = x.items
+            elif type(x) is Bunch:
+                uses = x.items
+            else:
+                text = x
+        return t.Role(self._word(c[1]), count, uses, text, None, body, self._span(c))
+
+    def adopted(self, c: list[Any]) -> t.Role:
+        """role … from a composition."""
+        count = self._first(c, _Count)
+        body = self._first(c, _Block)
+        return t.Role(
+            self._word(c[1]),
+            count.value if count else None,
+            (),
+            None,
+            self._after(c, "FROM"),
+            body.items if body else (),
+            self._span(c),
+        )
+
+    def count(self, c: list[Any]) -> _Count:
+        """[COUNT]."""
+        return _Count(c[1], self._span(c))
+
+    def link(self, c: list[Any]) -> t.Link:
+        """link."""
+        fields = c[4].items if len(c) > 4 else ()
+        return t.Link(self._word(c[1]), self._word(c[3]), c[2].type == "BOTH", fields, self._span(c))
+
+    def network(self, c: list[Any]) -> t.Network:
+        """network."""
+        return t.Network(c[1].items, self._span(c))
+
+    def flavour(self, c: list[Any]) -> t.FlavourSettings:
+        """flavour."""
+        return t.FlavourSettings(self._word(c[1]), c[2].items, self._span(c))
+
+    def setup(self, c: list[Any]) -> t.Setup:
+        """setup."""
+        return t.Setup(self._word(c[1]), self._token(c, "DEFAULT") is not None, c[-1].items, self._span(c))
+
+    def setup_block(self, c: list[Any]) -> Bunch:
+        """The body of a setup."""
+        return self._bunch(c)
+
+    def set_param(self, c: list[Any]) -> t.SetParam:
+        """PARAM = value."""
+        return t.SetParam(self._word(c[0]), c[2], self._span(c))
+
+    def test(self, c: list[Any]) -> t.Test:
+        """test."""
+        return t.Test(c[1] if len(c) > 2 else None, c[-1], self._span(c))
+
+    # -------------------------------------------------------------- roles and profiles
+
+    def role_block(self, c: list[Any]) -> _Block:
+        """The body of a role or profile."""
+        return _Block(self._nodes(c), self._span(c))
+
+    def packages(self, c: list[Any]) -> t.Packages:
+        """packages."""
+        return t.Packages(self._nodes(c), self._span(c))
+
+    def ports(self, c: list[Any]) -> t.Ports:
+        """ports."""
+        return t.Ports(self._nodes(c), self._span(c))
+
+    def port(self, c: list[Any]) -> t.Port:
+        """A word of ports."""
+        protocol = self._token(c, "PROTOCOL")
+        span = self._span(c)
+        first, last = c[0], None
+        if type(first) is Token:
+            low, _, high = first.partition("-")
+            start = span.start
+            first = t.Literal(int(low), low, Span(self.source, start, start + len(low)))
+            last = t.Literal(int(high), high, Span(self.source, start + len(low) + 1, start + len(c[0])))
+        return t.Port(first, last, protocol[1:] if protocol else "", span)
+
+    def publish(self, c: list[Any]) -> t.Publish:
+        """publish."""
+        return t.Publish(self._nodes(c), self._span(c))
+
+    def published(self, c: list[Any]) -> t.Published:
+        """A word of publish."""
+        address, protocol = self._token(c, "ADDRESS"), self._token(c, "PROTOCOL")
+        host, node = self._nodes(c)
+        return t.Published(
+            address[:-1].strip("[]") if address else "", host, node, protocol[1:] if protocol else "", self._span(c)
+        )
+
+    def service(self, c: list[Any]) -> t.Service:
+        """service."""
+        names = tuple(x.items for x in c if type(x) is Bunch)
+        return t.Service(names, self._first(c, t.SetLiteral), self._span(c))
+
+    def enable(self, c: list[Any]) -> t.Enable:
+        """enable."""
+        return t.Enable(tuple(x.items for x in c if type(x) is Bunch), self._span(c))
+
+    def variable(self, c: list[Any]) -> t.Variable:
+        """variable."""
+        return t.Variable(self._word(c[1]), c[3], self._span(c))
+
+    def file(self, c: list[Any]) -> t.File:
+        """file."""
+        words: dict[str, t.Word] = {}
+        for x in c[2:-2]:
+            if x.items[0] in words:
+                self.problems.append(("NX0114", x.span, ""))
+            words[x.items[0]] = x.items[1]
+        return t.File(
+            c[1],
+            words.get("MODE"),
+            words.get("FILE_USER"),
+            words.get("GROUP"),
+            c[-2].type == "FROM",
+            c[-1],
+            self._span(c),
+        )
+
+    def file_word(self, c: list[Any]) -> Bunch:
+        """A word of file."""
+        return Bunch((c[0].type, self._word(c[1])), self._span(c))
+
+    def script(self, c: list[Any]) -> t.Script:
+        """script."""
+        libraries = self._first(c[3:-1], Bunch)
+        return t.Script(
+            self._word(c[1]),
+            self._word(c[2]),
+            libraries.items if libraries else (),
+            c[-2].type == "FROM",
+            c[-1],
+            self._span(c),
+        )
+
+    def libraries(self, c: list[Any]) -> Bunch:
+        """with a b."""
+        return self._bunch(c)
+
+    def on_boot(self, c: list[Any]) -> t.OnBoot:
+        """on-boot."""
+        after = self._first(c, Bunch)
+        return t.OnBoot(self._word(c[1]), after.items if after else (), c[-1], self._span(c))
+
+    def boot_after(self, c: list[Any]) -> Bunch:
+        """after a.service."""
+        return Bunch(tuple(self._word(x) for x in c if x.type == "UNIT"), self._span(c))
+
+    def user(self, c: list[Any]) -> t.User:
+        """user."""
+        body = self._first(c, Bunch)
+        return t.User(self._words(c), body.items if body else (), self._span(c))
+
+    def user_block(self, c: list[Any]) -> Bunch:
+        """The body of user."""
+        return self._bunch(c)
+
+    def user_groups(self, c: list[Any]) -> t.UserGroups:
+        """groups."""
+        return t.UserGroups(
+            tuple(self._word(x) for x in c[1:] if type(x) is not Token or x.type == "NAME"), self._span(c)
+        )
+
+    def user_keys(self, c: list[Any]) -> t.UserKeys:
+        """keys."""
+        return t.UserKeys(self._nodes(c), self._span(c))
+
+    def user_home(self, c: list[Any]) -> t.UserHome:
+        """home."""
+        return t.UserHome(c[1], self._span(c))
+
+    def user_admin(self, c: list[Any]) -> t.UserAdmin:
+        """admin."""
+        return t.UserAdmin(self._span(c))
+
+    def share(self, c: list[Any]) -> t.Share:
+        """share."""
+        return t.Share(c[1], len(c) > 2, self._span(c))
+
+    def mount(self, c: list[Any]) -> t.Mount:
+        """mount."""
+        return t.Mount(c[1], self._word(c[3]), c[5] if len(c) > 5 else None, self._span(c))
+
+    def after(self, c: list[Any]) -> t.After:
+        """after."""
+        return t.After(self._words(c), self._span(c))
+
+    def ready(self, c: list[Any]) -> t.Ready:
+        """ready."""
+        return t.Ready(self._nodes(c), self._span(c))
+
+    def condition(self, c: list[Any]) -> t.Condition:
+        """A condition of ready."""
+        value = c[1]
+        if type(value) is Token:
+            value = t.String((str(value),), self._word(value).span)
+        return t.Condition(str(c[0]), value, self._span(c))
+
+    def resources(self, c: list[Any]) -> t.Resources:
+        """resources."""
+        return t.Resources(c[1].items, self._span(c))
+
+    def kernel(self, c: list[Any]) -> t.Kernel:
+        """kernel."""
+        return t.Kernel(c[1], self._span(c))
+
+    def kernel_params(self, c: list[Any]) -> t.KernelParams:
+        """kernel-params."""
+        return t.KernelParams(self._nodes(c), self._span(c))
+
+    def import_(self, c: list[Any]) -> t.Import:
+        """import."""
+        return t.Import(c[1], self._span(c))
+
+    def nix_body(self, c: list[Any]) -> t.NixBody:
+        """nix."""
+        self.fragments[-1] = (c[1], True)
+        return t.NixBody(c[1], self._span(c))
+
+    def when(self, c: list[Any]) -> t.When:
+        """when, of statements or of options."""
+        otherwise: tuple[Any, ...] = ()
+        if len(c) > 4:
+            last = c[4]
+            otherwise = (last,) if type(last) is t.When else self._body(last)
+        return t.When(c[1], self._body(c[2]), otherwise, self._span(c))
+
+    when_entries = when
+
+    def on(self, c: list[Any]) -> t.On:
+        """on, of statements or of options."""
+        return t.On(self._words(c), self._body(c[-1]), self._span(c))
+
+    on_entries = on
+
+    def _body(self, block: Any) -> tuple[Any, ...]:
+        body: tuple[Any, ...] = block.entries if type(block) is t.SetLiteral else block.items
+        return body
+
+    def fields(self, c: list[Any]) -> Bunch:
+        """The fields of resources or link."""
+        return self._bunch(c)
+
+    def field(self, c: list[Any]) -> t.Field:
+        """A field."""
+        return t.Field(self._word(c[0]), c[1], self._span(c))
+
+    def settings(self, c: list[Any]) -> Bunch:
+        """A block of settings."""
+        return self._bunch(c)
+
+    def setting(self, c: list[Any]) -> t.Setting:
+        """A setting."""
+        return t.Setting(self._word(c[0]), self._nodes(c), self._span(c))
+
+    # -------------------------------------------------------------- sets
+
+    def attributes(self, c: list[Any]) -> t.SetLiteral:
+        """A set, or a block of options."""
+        return t.SetLiteral(self._nodes(c), self._span(c))
+
+    def assign(self, c: list[Any]) -> t.Assign:
+        """a.b = value."""
+        modifier = c[2] if len(c) > 3 else None
+        return t.Assign(c[0].items, modifier, c[-1], self._span(c))
+
+    def nested(self, c: list[Any]) -> t.Nested:
+        """a.b { … }."""
+        return t.Nested(c[0].items, c[1], self._span(c))
+
+    def modifier(self, c: list[Any]) -> t.Modifier:
+        """force, default, before, after or order N."""
+        order = c[1].value if len(c) > 1 else 0
+        if type(order) is not int:
+            self.problems.append(("NX0115", c[1].span, ""))
+            order = 0
+        return t.Modifier(str(c[0]), order, self._span(c))
+
+    def path_key(self, c: list[Any]) -> Bunch:
+        """An attribute path."""
+        return Bunch(tuple(self._word(x) for x in c if type(x) is not Token or x.type == "NAME"), self._span(c))
+
+    # -------------------------------------------------------------- expressions
+
+    def if_(self, c: list[Any]) -> t.If:
+        """if then else."""
+        return t.If(c[1], c[3], c[5], self._span(c))
+
+    def binary(self, c: list[Any]) -> t.Binary:
+        """A binary operator."""
+        return t.Binary(str(c[1]), c[0], c[2], self._word(c[1]).span, self._span(c))
+
+    def unary(self, c: list[Any]) -> t.Unary:
+        """A unary operator."""
+        return t.Unary(str(c[0]), c[1], self._span(c))
+
+    def index(self, c: list[Any]) -> t.Index:
+        """x[i]."""
+        return t.Index(c[0], c[2], self._span(c))
+
+    def apply(self, c: list[Any]) -> t.Apply:
+        """f(x)."""
+        return t.Apply(c[0], c[1].items, self._span(c))
+
+    def call(self, c: list[Any]) -> Bunch:
+        """The arguments of a call."""
+        arguments = (x if type(x) is t.Argument else t.Argument(None, x, x.span) for x in self._nodes(c))
+        return Bunch(tuple(arguments), self._span(c))
+
+    def named_argument(self, c: list[Any]) -> t.Argument:
+        """NAME = value."""
+        return t.Argument(self._word(c[0]), c[2], self._span(c))
+
+    def select(self, c: list[Any]) -> t.Select:
+        """x.key."""
+        return t.Select(c[0], self._word(c[2]), self._span(c))
+
+    def group(self, c: list[Any]) -> Any:
+        """An expression in parentheses."""
+        return c[1]._replace(span=self._span(c))
+
+    def list_(self, c: list[Any]) -> t.ListLiteral:
+        """A list."""
+        return t.ListLiteral(self._nodes(c), self._span(c))
+
+    def comprehension(self, c: list[Any]) -> t.Comprehension:
+        """[item for name in source]."""
+        return t.Comprehension(c[1], self._word(c[3]), c[5], self._span(c))
+
+    def name(self, c: list[Any]) -> t.Name:
+        """A name."""
+        return t.Name(str(c[0]), self._span(c))
+
+    def constant(self, c: list[Any]) -> t.Literal:
+        """true, false or null."""
+        return t.Literal({"TRUE": True, "FALSE": False, "NULL": None}[c[0].type], str(c[0]), self._span(c))
+
+    def number(self, c: list[Any]) -> t.Literal:
+        """A number."""
+        text, span = str(c[0]), self._span(c)
+        if text.isdigit():
+            if len(text) > 19 or int(text) > 2**63 - 1:
+                self.problems.append(("NX0116", span, ""))
+                return t.Literal(0, text, span)
+            return t.Literal(int(text), text, span)
+        value = float(text)
+        if value == float("inf") or (value < 1e-300 and text.lower().split("e")[0].strip("0.")):
+            self.problems.append(("NX0116", span, ""))
+            value = 0.0
+        return t.Literal(value, text, span)
+
+    def quantity(self, c: list[Any]) -> t.QuantityLiteral:
+        """A number with a unit."""
+        text = str(c[0])
+        number = text.rstrip("BKiMGTmsnhdkbitg%")
+        return t.QuantityLiteral(number, text[len(number) :], self._span(c))
+
+    def path(self, c: list[Any]) -> t.Path:
+        """A path."""
+        return t.Path(str(c[0]), self._span(c))
+
+    def nix(self, c: list[Any]) -> t.NixText:
+        """A Nix fragment."""
+        token = c[0]
+        ticks = 3 if token.type == "NIX_BLOCK" else 1
+        node = t.NixText(str(token)[ticks:-ticks], token.start_pos + ticks, self._span(c))
+        self.fragments.append((node, False))
+        return node
+
+    # -------------------------------------------------------------- strings
+
+    def text(self, c: list[Any]) -> t.String:
+        """ "…"."""
+        return t.String(self._parts(c[1:-1]), self._span(c))
+
+    def text_hole(self, c: list[Any]) -> Any:
+        """${…} in a string."""
+        return c[1]
+
+    def block(self, c: list[Any]) -> t.String:
+        """A block string."""
+        return t.String(_dedent(self._parts(c[1:-1], resolve=False)), self._span(c))
+
+    block_hole = text_hole
+
+    def raw(self, c: list[Any]) -> t.String:
+        """'…'."""
+        return t.String(_joined([str(c[0])[1:-1]]), self._span(c))
+
+    def raw_block(self, c: list[Any]) -> t.String:
+        """'''…'''."""
+        return t.String(_dedent(_joined([str(c[0])[3:-3]]), escapes=False), self._span(c))
+
+    def _parts(self, c: list[Any], resolve: bool = True) -> tuple[Any, ...]:
+        parts = [self._escape(x) if type(x) is Token and x.type == "ESCAPE" else x for x in c]
+        return _joined([str(x) if type(x) is Token else x for x in parts])
+
+    def _escape(self, token: Token) -> str:
+        if token[1] != "u":
+            return _ESCAPES[token]
+        number = int(token[3:-1], 16)
+        if number == 0 or number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
+            self.problems.append(("NX0117", self._word(token).span, ""))
+            return ""
+        return chr(number)
+
+
+class _Count(NamedTuple):
+    value: Any
+    span: Span
+
+
+class _Block(NamedTuple):
+    items: tuple[Any, ...]
+    span: Span
+
+
+def _joined(parts: list[Any]) -> tuple[Any, ...]:
+    """Neighbouring texts as one, empty ones left out."""
+    joined: list[Any] = []
+    for part in parts:
+        if type(part) is str and joined and type(joined[-1]) is str:
+            joined[-1] += part
+        elif part != "":
+            joined.append(part)
+    return tuple(joined)
+
+
+def _dedent(parts: tuple[Any, ...], escapes: bool = True) -> tuple[Any, ...]:
+    """A block string without its indentation, exactly as Nix strips that of ''…'' (tabs are content).
+
+    ``parts`` have their escapes unresolved: as in Nix, an escape counts as content.
+    """
+    texts = list(parts)
+    if texts and type(texts[0]) is str:
+        head, newline, tail = texts[0].partition("\n")
+        if newline and not head.strip(" "):
+            texts[0] = tail
+    indent = _common_indent(texts)
+    for i, part in enumerate(texts):
+        if type(part) is str:
+            lines = part.split("\n")
+            # The first line of a later part goes on after an expression: it has no indentation to lose.
+            for j in range(min(i, 1), len(lines)):
+                spaces = len(lines[j]) - len(lines[j].lstrip(" "))
+                lines[j] = lines[j][min(spaces, indent) :]
+            texts[i] = "\n".join(lines)
+    if texts and type(texts[-1]) is str:
+        head, newline, tail = texts[-1].rpartition("\n")
+        if newline and not tail.strip(" "):
+            texts[-1] = head + "\n"
+    if escapes:
+        texts = [part.replace("\\${", "${").replace('\\"""', '"""') if type(part) is str else part for part in texts]
+    return _joined(texts)
+
+
+def _common_indent(parts: list[Any]) -> int:
+    """The least number of leading spaces of the lines that are not blank."""
+    least = 1_000_000
+    current, at_start = 0, True
+    for part in parts:
+        if type(part) is not str:
+            if at_start:
+                least, at_start = min(least, current), False
+            continue
+        for i, line in enumerate(part.split("\n")):
+            if i:
+                current, at_start = 0, True
+            if at_start:
+                content = line.lstrip(" ")
+                current += len(line) - len(content)
+                if content:
+                    least, at_start = min(least, current), False
+    return least
