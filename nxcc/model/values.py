@@ -118,11 +118,11 @@ class Unknown(NamedTuple):
 
 
 Value: TypeAlias = (
-    None
-    | bool
+    bool
     | int
     | float
     | str
+    | None
     | Quantity
     | Interpolated
     | Items

@@ -40,8 +40,8 @@ class Builder:
         first, last = c[0], c[-1]
         return Span(
             self.source,
-            first.start_pos if type(first) is Token else first.span.start,
-            last.end_pos if type(last) is Token else last.span.end,
+            first.start_pos or 0 if type(first) is Token else first.span.start,
+            last.end_pos or 0 if type(last) is Token else last.span.end,
         )
 
     def _word(self, token: Any) -> t.Word:

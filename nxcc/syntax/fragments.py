@@ -26,7 +26,7 @@ def check_fragments(fragments: list[tuple[NixText, bool]], log: Log) -> bool:
             span = place(problem.start, problem.end)
             if problem.kind in ("unclosed", "unopened", "mismatch"):
                 labels = {"unclosed": "never closed", "unopened": "closes nothing", "mismatch": "closes another kind"}
-                secondary = ()
+                secondary: tuple[Label, ...] = ()
                 if problem.kind == "mismatch":
                     secondary = (Label(place(problem.other, problem.other + 1), "opened here"),)
                 log.add("NX0120", span, label=labels[problem.kind], secondary=secondary)

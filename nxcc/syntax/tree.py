@@ -31,7 +31,7 @@ class Comment(NamedTuple):
 class Literal(NamedTuple):
     """A number, true, false or null; ``text`` is how it was written."""
 
-    value: None | bool | int | float
+    value: bool | int | float | None
     text: str
     span: Span
 
@@ -82,10 +82,10 @@ class Select(NamedTuple):
 
 
 class Index(NamedTuple):
-    """``base[index]``."""
+    """``base[at]``."""
 
     base: Expression
-    index: Expression
+    at: Expression
     span: Span
 
 
@@ -573,10 +573,10 @@ class Profile(NamedTuple):
 
 
 class Role(NamedTuple):
-    """``role NAME[COUNT] [: uses] ["text"] { … }``; ``adopted`` where it is ``from`` a composition."""
+    """``role NAME[SIZE] [: uses] ["text"] { … }``; ``adopted`` where it is ``from`` a composition."""
 
     name: Word
-    count: Expression | None
+    size: Expression | None
     uses: tuple[Use, ...]
     text: Expression | None
     adopted: Expression | None
