@@ -1,0 +1,118 @@
+{% raw %}
+# --- messages, dry runs, clock, lock ---
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Something went wrong: exit 1.
+die() {
+    say "docker/run: $*"
+    exit 1
+}
+
+# Wrong usage, or this machine lacks something: exit 2.
+refuse() {
+    say "docker/run: $*"
+    exit 2
+}
+
+# Prints words so that a shell reads them as they are.
+quoted() {
+    blank=
+    for word; do
+        case $word in
+        '' | *[!A-Za-z0-9_./:=@%+,-]*)
+            printf "%s'%s'" "$blank" "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"
+            ;;
+        *) printf '%s%s' "$blank" "$word" ;;
+        esac
+        blank=' '
+    done
+    printf '\n'
+}
+
+# Runs a command, or with --dry-run prints it.
+act() {
+    if [ -n "$dry" ]; then quoted "$@"; else "$@"; fi
+}
+
+# Hundredths of a second since a fixed moment.
+clock() {
+    if { read -r up _ </proc/uptime; } 2>/dev/null; then
+        echo $((${up%.*} * 100 + 1${up#*.} - 100))
+    else
+        echo $(($(date +%s) * 100))
+    fi
+}
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+begin() {
+    phase=$1
+    phase_start=$(now)
+    phase_clock=$(clock)
+    say "== $1"
+}
+
+finish() { record "$phase" "$phase_start" $(($(clock) - phase_clock)); }
+
+# Adds a phase to the state's phases.json, which has those of every flavour: PHASE START HUNDREDTHS
+record() {
+    [ -z "$dry" ] || return 0
+    printf '%s %s %d.%02d\n' "$1" "$2" $(($3 / 100)) $(($3 % 100)) >>"$own/phases"
+    {
+        printf '['
+        separator=
+        for list in "$state"/*/phases; do
+            flavour=${list%/phases}
+            while read -r name start seconds; do
+                printf '%s\n  {"flavour": "%s", "phase": "%s", "start": "%s", "seconds": %s}' \
+                    "$separator" "${flavour##*/}" "$name" "$start" "$seconds"
+                separator=,
+            done <"$list"
+        done
+        printf '\n]\n'
+    } >"$state/phases.json.new"
+    mv "$state/phases.json.new" "$state/phases.json"
+}
+
+# The folder for what this makes, for the launcher's eyes only.
+make_state() {
+    [ -z "$dry" ] || return 0
+    mkdir -p "$own"
+    chmod 700 "$state" "$own" || die "$state is not yours"
+}
+
+# One at a time: a second `run` that would change the same nodes is refused.
+lock() {
+    [ -z "$dry" ] || return 0
+    if ! mkdir "$own/lock" 2>/dev/null; then
+        holder=$(cat "$own/lock/pid" 2>/dev/null || :)
+        if [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null; then
+            refuse "another run is at work on this bundle (process ${holder:-unknown}); if not, remove $own/lock"
+        fi
+        say "removing the lock of process $holder, which is gone"
+    fi
+    echo $$ >"$own/lock/pid"
+    locked=yes
+}
+
+composing=
+locked=
+cleanup() {
+    [ -z "$composing" ] || kill "$composing" 2>/dev/null || :
+    [ -z "$locked" ] || rm -rf "$own/lock"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# The role of a node, or a refusal that lists the nodes.
+role_of() {
+    while read -r node role; do
+        [ "$node" != "$1" ] || return 0
+    done <<NODES
+$nodes
+NODES
+    refuse "no node is called $1; there are: $(printf '%s\n' "$nodes" | cut -d ' ' -f 1 | tr '\n' ' ')"
+}
+{% endraw %}

@@ -1,0 +1,50 @@
+{% raw %}
+# --- down: nothing is left ---
+
+do_down() {
+    ready_engine
+    check_owner
+    # Compose asks for the values of its variables even to stop; what is gone anyway needs no real ones.
+    compose down -v --remove-orphans -t 30 </dev/null
+    if [ -z "$dry" ]; then
+        leftovers
+        if [ -e "$own/ready" ]; then
+            read -r start since <"$own/ready"
+            # The clock starts anew when the machine does.
+            [ "$(clock)" -lt "$since" ] || record run "$start" $(($(clock) - since))
+        fi
+        rm -f "$own/ready" "$own/ports" "$own/project"
+    fi
+    [ -z "$all" ] || remove_state
+}
+
+# What the compose files of an older compile knew and these do not.
+leftovers() {
+    for container in $(ours containers); do "$engine" rm -f -v "$container" >/dev/null; done
+    for network in $(ours networks); do "$engine" network rm "$network" >/dev/null; done
+    for volume in $(ours volumes); do "$engine" volume rm "$volume" >/dev/null; done
+    left="$(ours containers)$(ours networks)$(ours volumes)"
+    [ -z "$left" ] || die "this is still there: $left"
+}
+
+# down --all: images and state too, secrets among it. Other flavours' parts of the state stay.
+remove_state() {
+    if [ "$store" = image ] && [ -e "$own/images.txt" ]; then
+        while read -r _ image _; do
+            for tag in "${image%:*}:latest" "$image"; do
+                # Another copy of the bundle may be using it.
+                act "$engine" rmi "$tag" >/dev/null 2>&1 || say "$tag stays: it is in use, or gone already"
+            done
+        done <"$own/images.txt"
+    fi
+    act rm -rf -- "$own"
+    [ -z "$dry" ] || return 0
+    locked=
+    # The times of what no longer is; with another flavour's state beside, its own stay.
+    set -- "$state"/*/
+    if [ ! -d "$1" ]; then
+        rm -f -- "$state/phases.json"
+        rmdir -- "$state" 2>/dev/null || :
+    fi
+}
+{% endraw %}

@@ -1,0 +1,60 @@
+{% raw %}
+# --- secrets: made at the first `up`, kept in the state ---
+
+# Makes what is missing. The nodes mount the files; root alone can enter the folder that they are mounted in.
+make_secrets() {
+    [ -n "$secrets" ] || return 0
+    if [ -n "$dry" ]; then
+        say "then the secrets that $own/secrets does not have are made: $(printf '%s\n' "$secrets" | cut -d ' ' -f 1 | tr '\n' ' ')"
+        return 0
+    fi
+    mkdir -p "$own/secrets"
+    chmod 700 "$own/secrets"
+    while read -r secret kind; do
+        to=$own/secrets/$secret
+        from=$(given_file "$secret")
+        [ -n "$from" ] || from=$(secret_source "$secret")
+        if [ -n "$from" ] && [ -r "$from" ]; then
+            take_secret "$from" "$to"
+            if [ "$kind" = ssh-key ]; then
+                [ -r "$from.pub" ] || refuse "secret $secret is an ssh key: $from.pub, its public half, is missing"
+                take_secret "$from.pub" "$to.pub"
+            fi
+        elif [ -e "$to" ]; then
+            [ -z "$from" ] || say "secret $secret: $from cannot be read, so the copy of the last time is used"
+        elif [ -n "$from" ] || [ "$kind" = file ]; then
+            refuse "secret $secret: cannot read ${from:-its file}; name it with --secret $secret=FILE"
+        elif [ "$kind" = ssh-key ]; then
+            command -v ssh-keygen >/dev/null || refuse "ssh-keygen is not installed: secret $secret needs it"
+            rm -f "$to.new" "$to.new.pub"
+            ssh-keygen -q -t ed25519 -N '' -C "$secret@$environment" -f "$to.new" </dev/null
+            chmod 400 "$to.new" "$to.new.pub"
+            mv -f "$to.new.pub" "$to.pub"
+            mv -f "$to.new" "$to"
+        else
+            made=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
+            case $made in
+            ???????????????????????????????????????????) ;;
+            *) die "no random bytes for secret $secret" ;;
+            esac
+            printf '%s' "$made" >"$to.new"
+            made=
+            chmod 400 "$to.new"
+            mv -f "$to.new" "$to"
+        fi
+    done <<SECRETS
+$secrets
+SECRETS
+}
+
+# The file that --secret names for a secret: NAME
+given_file() { printf '%s\n' "$given_secrets" | sed -n "s/^$1=//p" | tail -n 1; }
+
+# A copy of a file of the user's, unless the state has the same: FROM TO
+take_secret() {
+    if cmp -s -- "$1" "$2"; then return 0; fi
+    cp -- "$1" "$2.new"
+    chmod 400 "$2.new"
+    mv -f -- "$2.new" "$2"
+}
+{% endraw %}
