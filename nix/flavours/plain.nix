@@ -5,10 +5,7 @@
   # What no system evaluates without; whatever a role says about either is stronger.
   module = {
     boot.loader.grub.enable = lib.mkOverride 1100 false;
-    fileSystems."/" = {
-      device = lib.mkOverride 1100 "none";
-      fsType = lib.mkOverride 1100 "tmpfs";
-    };
+    fileSystems."/".fsType = lib.mkOverride 1100 "tmpfs";
   };
 
   packages = _: { };

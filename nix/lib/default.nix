@@ -6,7 +6,8 @@
 # environment   environment.json, parsed: name, roles, params and setup are read
 # sources       { NAME = path or flake; } of the environment's inputs
 # places        { NAME = [ "nur" "repos" "x" ]; }: where an input's packages stand below pkgs as well
-# overlays      { lib, pkgs, inputs, nxcc }: [ overlay … ]
+# overlays      { lib, pkgs, inputs, nxcc, modulesPath }: [ overlay … ]
+# inputOverrides  likewise: { NAME = [ (packages of the input: those, changed) … ]; }
 # unfree        true, or the names of the unfree packages that may be used
 # insecure      names of packages with known holes that may be used, "openssl-1.1.1w"
 # settings      { FLAVOUR = { setting = value; }; } of the environment, as far as the Nix side asks for them
@@ -18,6 +19,7 @@
 , sources ? { }
 , places ? { }
 , overlays ? (_: [ ])
+, inputOverrides ? (_: { })
 , unfree ? [ ]
 , insecure ? [ ]
 , settings ? { }
@@ -40,10 +42,15 @@ let
       // lib.optionalAttrs (insecure != [ ]) { permittedInsecurePackages = insecure; };
     overlays =
       lib.mapAttrsToList (name: path: overrides.placed path inputs.${name}) places
-      ++ overlays { inherit lib pkgs inputs; nxcc = overrides; };
+      ++ overlays scope;
   };
 
-  inputs = import ./inputs.nix { inherit nixpkgs sources lock system pkgs; };
+  inputs = lib.mapAttrs
+    (name: view: lib.foldl' (changed: change: change changed) view (inputOverrides scope).${name} or [ ])
+    (import ./inputs.nix { inherit nixpkgs sources lock system pkgs; });
+
+  # What overlays and overrides may name.
+  scope = { inherit lib pkgs inputs modulesPath; nxcc = overrides; };
 
   modulesPath = toString (pkgs.path + "/nixos/modules");
 

@@ -22,21 +22,21 @@ let
     };
 
   isPython = name: builtins.match "python3[0-9]*Packages" name != null;
+  # A package with { args, attrs, src, version, patches }, none of them required.
+  changed = changes: old:
+    let
+      called = if changes ? args then old.override changes.args else old;
+    in
+    called.overrideAttrs (previous:
+      lib.filterAttrs (name: _: name == "src" || name == "version") changes
+      // lib.optionalAttrs (changes ? patches) { patches = (previous.patches or [ ]) ++ changes.patches; }
+      // (changes.attrs or { }));
 in
 {
-  # The package at `path` below pkgs, `changes` being { args, attrs, src, version, patches }, none of them required.
-  # A function gives them, so that they may name packages: `final: { … }`.
-  package = path: changesOf: final: prev:
+  # An overlay: the package at `path` below pkgs built differently.
+  package = path: changes: _: prev:
     let
-      changes = changesOf final;
-      change = old:
-        let
-          called = if changes ? args then old.override changes.args else old;
-        in
-        called.overrideAttrs (previous:
-          lib.filterAttrs (name: _: name == "src" || name == "version") changes
-          // lib.optionalAttrs (changes ? patches) { patches = (previous.patches or [ ]) ++ changes.patches; }
-          // (changes.attrs or { }));
+      change = changed changes;
       top = builtins.head path;
     in
     # Packages of Python reach every interpreter's set, and so what is built from one, by the list of extensions.
@@ -47,6 +47,9 @@ in
     } else {
       ${top} = (replace path change { ${top} = prev.${top}; }).${top};
     };
+
+  # The packages of an input with the one at `path` built differently; what the input itself makes of it stays.
+  inInput = path: changes: replace path (changed changes);
 
   # A value at `path` below pkgs, beside what is there.
   placed = path: value: _: prev: {

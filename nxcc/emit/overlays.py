@@ -1,0 +1,166 @@
+"""The overlays of an environment: its own, and one for each package that it overrides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nxcc.emit.nix import (
+    NO_DEFAULT,
+    AttrSet,
+    Binding,
+    Call,
+    Formals,
+    Interp,
+    Lambda,
+    Let,
+    ListOf,
+    PathLit,
+    Select,
+    Var,
+    Verbatim,
+)
+from nxcc.model.values import Attributes, Fragment, Interpolated, Items, Named, Reference, SourcePath, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from nxcc.emit.nix import Expr
+    from nxcc.model.environment import Environment, Override
+    from nxcc.model.values import Value
+
+
+def overlays(environment: Environment) -> Expr | None:
+    """The function of ``{ lib, pkgs, inputs, nxcc, modulesPath }`` that gives the list of overlays; None for none.
+
+    ``pkgs`` is the finished set of packages, ``nxcc`` nix/lib/overrides.nix.
+    """
+    of_pkgs = [override for override in environment.overrides if not override.input]
+    items = [node(value) for value in environment.overlays]
+    items += [_override(override, "package") for override in of_pkgs]
+    return _function(environment, ListOf(tuple(items)), environment.overlays, of_pkgs) if items else None
+
+
+def input_overrides(environment: Environment) -> Expr | None:
+    """The like function of overrides in the packages of inputs, as a set of lists; None for none."""
+    of_inputs = [override for override in environment.overrides if override.input]
+    if not of_inputs:
+        return None
+    bindings = []
+    for name in dict.fromkeys(override.input for override in of_inputs):
+        mine = tuple(_override(override, "inInput") for override in of_inputs if override.input == name)
+        bindings.append(Binding((name,), ListOf(mine)))
+    return _function(environment, AttrSet(tuple(bindings)), (), of_inputs)
+
+
+def _function(environment: Environment, body: Expr, values: Sequence[Value], overrides: Sequence[Override]) -> Expr:
+    for one in overrides:
+        values = (*values, one.source, one.version, *one.patches, one.attributes, one.arguments)
+    constants = _constants(environment, values)
+    if constants:
+        body = Let(constants, body)
+    names = ("lib", "pkgs", "inputs", "nxcc", "modulesPath")
+    return Lambda(Formals(tuple((name, NO_DEFAULT) for name in names), False), body)
+
+
+def node(value: Value) -> Expr:
+    """A value as an overlay names it: packages by pkgs and inputs, files by their place in the bundle."""
+    value = plain(value) if not isinstance(value, Named) else value
+    if isinstance(value, Named):
+        return Var(value.name)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Fragment):
+        return Verbatim(value.text)
+    if isinstance(value, Reference):
+        if value.kind == "package":
+            return Select(Var("pkgs"), (value.head, *value.path))
+        head = Var("pkgs") if value.kind == "pkgs" else Select(Var("inputs"), (value.head,))
+        return Select(head, value.path) if value.path else head
+    if isinstance(value, Items):
+        return ListOf(tuple(node(item) for item in value.items))
+    if isinstance(value, Attributes):
+        return AttrSet(tuple(Binding(entry.path, node(entry.value)) for entry in value.entries))
+    if isinstance(value, Interpolated):
+        return Interp(tuple(node(part) for part in value.parts))
+    if isinstance(value, SourcePath):
+        return PathLit(value.path)
+    raise ValueError(f"a {type(value).__name__} has no place in an overlay")
+
+
+def _override(override: Override, function: str) -> Expr:
+    """``nxcc.package [ "hello" ] { version = "2"; }``."""
+    changes: list[Binding] = []
+    if override.arguments is not None:
+        changes.append(Binding(("args",), node(override.arguments)))
+    if override.attributes is not None:
+        changes.append(Binding(("attrs",), node(override.attributes)))
+    if override.source is not None:
+        changes.append(Binding(("src",), _source(override)))
+    if override.version is not None:
+        changes.append(Binding(("version",), node(override.version)))
+    if override.patches:
+        changes.append(Binding(("patches",), ListOf(tuple(node(patch) for patch in override.patches))))
+    return Call(Select(Var("nxcc"), (function,)), (ListOf(override.target), AttrSet(tuple(changes))))
+
+
+def _source(override: Override) -> Expr:
+    """A folder as it is; what has a hash is fetched by it."""
+    from urllib.parse import parse_qsl
+
+    from nxcc.emit.references import unlocked
+
+    reference = plain(override.source)
+    if not isinstance(reference, str):
+        return node(reference)
+    scheme, _, rest = reference.partition(":")
+    if not override.hash:
+        return unlocked("src", reference)
+    fixed = Binding(("sha256",), override.hash)  # takes SRI hashes in every release; `hash` came with 21.11
+    if scheme == "github":
+        owner, repo, revision = (*rest.split("/", 2), "HEAD", "HEAD")[:3]
+        parts = (("owner", owner), ("repo", repo), ("rev", revision))
+        return _fetch("fetchFromGitHub", (*(Binding((key,), value) for key, value in parts), fixed))
+    if scheme.startswith("git+"):
+        url, _, query = reference.removeprefix("git+").partition("?")
+        parameters = dict(parse_qsl(query))
+        at = parameters.get("rev") or parameters.get("ref") or "HEAD"
+        return _fetch("fetchgit", (Binding(("url",), url), Binding(("rev",), at), fixed))
+    return _fetch("fetchurl", (Binding(("url",), reference), fixed))
+
+
+def _fetch(function: str, bindings: tuple[Binding, ...]) -> Expr:
+    return Call(Select(Var("pkgs"), (function,)), (AttrSet(bindings),))
+
+
+def _constants(environment: Environment, used_in: Sequence[Value]) -> tuple[Binding, ...]:
+    """Bindings of the params and lets that values name, in the order of their declaration."""
+    declared: dict[str, Value] = {one.name: one.value for one in environment.parameters}
+    declared.update((one.name, one.value) for one in environment.constants)
+    used: set[str] = set()
+    values = list(used_in)
+    while values:
+        for name in list(_named(values.pop(), declared)):
+            if name in declared and name not in used:
+                used.add(name)
+                values.append(declared[name])
+    return tuple(Binding((name,), node(value)) for name, value in declared.items() if name in used)
+
+
+def _named(value: Value, declared: Iterable[str]) -> Iterator[str]:
+    """The names of constants that a value uses: by itself, or as a word of a Nix fragment in it."""
+    if isinstance(value, Named):
+        yield value.name
+    elif isinstance(value, Fragment):
+        import re
+
+        words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_'-]*", value.text))
+        yield from (name for name in declared if name in words)
+    elif isinstance(value, Interpolated):
+        for part in value.parts:
+            yield from _named(part, declared)
+    elif isinstance(value, Items):
+        for item in value.items:
+            yield from _named(item, declared)
+    elif isinstance(value, Attributes):
+        for entry in value.entries:
+            yield from _named(entry.value, declared)
