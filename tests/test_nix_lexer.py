@@ -8,9 +8,9 @@ import subprocess
 import time
 
 import pytest
+from tools import need
 
 from nxcc.syntax.nix import PathUse, Problem, scan
-from tools import need
 
 
 def kinds(text: str, body: bool = False) -> list[tuple[str, str]]:
