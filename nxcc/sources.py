@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from nxcc.diagnostics.core import Log
+    from nxcc.model.environment import NamedFile
     from nxcc.syntax.nix import PathUse, Problem
 
 FOLDER = "sources"
@@ -24,17 +25,6 @@ MAX_BYTES = 64 * 1024 * 1024
 """A file, or a folder with everything in it, may have this many bytes."""
 MAX_FILES = 10_000
 """A folder may have this many files, those in its folders included."""
-
-
-class NamedFile(NamedTuple):
-    """A file or folder that the source names, by its absolute path.
-
-    ``kind`` is "nix" for what Nix imports (a folder then has a default.nix) and "data" for the rest.
-    """
-
-    path: str
-    span: Span
-    kind: str
 
 
 class Collected(NamedTuple):
@@ -48,6 +38,8 @@ def collect(named: Iterable[NamedFile], root: str, secrets: Collection[str], log
     """Collect what is named, and report what cannot be collected.
 
     ``root`` is the folder of the source, ``secrets`` are the absolute paths of files that must not get into a bundle.
+    A folder that is imported as Nix has a default.nix.
+
     A path is written relative to ``root``, or to the deepest folder that contains all files where some lie elsewhere.
     Links are replaced by what they lead to.
     """
@@ -72,12 +64,12 @@ class _Collector:
         """Take what the source names."""
         path = os.path.normpath(named.path)
         if not os.path.lexists(path):
-            self.log.add("NX0520", named.span, path=self.name(path))
+            self.log.add("NX0501", named.span, what="file or folder", path=self.name(path))
             return
-        if named.kind == "nix" and os.path.isdir(path) and not os.path.isfile(os.path.join(path, "default.nix")):
+        if named.nix and os.path.isdir(path) and not os.path.isfile(os.path.join(path, "default.nix")):
             self.log.add("NX0527", named.span, path=self.name(path), help="name the Nix file to import")
             return
-        pending = self.add(path, named.span, named.kind == "nix")
+        pending = self.add(path, named.span, named.nix)
         while pending:
             pending += self.follow(pending.pop(), named.span)
 
@@ -92,7 +84,7 @@ class _Collector:
                 return self.add_folder(path, span)
             self.add_file(path, span)
         except OSError as error:
-            self.log.add("NX0525", span, path=self.name(error.filename or path), why=error.strerror)
+            self.log.add("NX0503", span, path=self.name(error.filename or path), reason=error.strerror)
             return []
         return [path] if nix and path in self.files else []
 
@@ -116,7 +108,7 @@ class _Collector:
             return
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            self.log.add("NX0525", span, path=self.name(path), why="not a regular file")
+            self.log.add("NX0503", span, path=self.name(path), reason="not a regular file")
         elif status.st_size > MAX_BYTES:
             self.too_large(path, span)
         else:

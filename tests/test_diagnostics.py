@@ -392,7 +392,7 @@ def test_sarif() -> None:
     diagnostics = [
         UNKNOWN_ROLE,
         Diagnostic("NX0101", "warning", "odd", Span(source, 0, 1)),
-        Diagnostic("NX0520", "note", "fine"),
+        Diagnostic("NX0521", "note", "fine"),
         UNKNOWN_ROLE,
     ]
     log = json.loads(sarif.render(diagnostics, color=False))
@@ -400,8 +400,8 @@ def test_sarif() -> None:
     jsonschema.validate(json.loads(sarif.render([], color=False)), _SARIF)
     run = log["runs"][0]
     rules = run["tool"]["driver"]["rules"]
-    assert [rule["id"] for rule in rules] == ["NX0101", "NX0203", "NX0520"]
-    assert [rules[result["ruleIndex"]]["id"] for result in run["results"]] == ["NX0203", "NX0101", "NX0520", "NX0203"]
+    assert [rule["id"] for rule in rules] == ["NX0101", "NX0203", "NX0521"]
+    assert [rules[result["ruleIndex"]]["id"] for result in run["results"]] == ["NX0203", "NX0101", "NX0521", "NX0203"]
     assert run["results"][0]["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "examples/k3s/env.nxc"},
         "region": {"startLine": 24, "startColumn": 41, "endLine": 24, "endColumn": 46},
@@ -410,7 +410,7 @@ def test_sarif() -> None:
     assert run["results"][1]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == (
         "file:///tmp/a%20b%C3%A9%3A%ED%A0%80.nxc"
     )
-    assert rules[2]["help"]["markdown"].startswith("## NX0520: ")
+    assert rules[2]["help"]["markdown"].startswith("## NX0521: ")
 
 
 def test_every_format_is_there_and_text_is_light() -> None:

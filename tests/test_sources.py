@@ -12,7 +12,8 @@ from tools import need
 from nxcc import sources
 from nxcc.diagnostics.core import Log, Source, Span
 from nxcc.diagnostics.text import render
-from nxcc.sources import Collected, NamedFile, collect
+from nxcc.model.environment import NamedFile
+from nxcc.sources import Collected, collect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ class Run:
     def __init__(self, root: Path, *named: str, kind: str = "nix", secrets: tuple[str, ...] = ()) -> None:
         self.log = Log()
         self.root = root
-        files = [NamedFile(os.path.join(root, name), SPAN, kind) for name in named]
+        files = [NamedFile(os.path.join(root, name), kind == "nix", SPAN) for name in named]
         self.collected: Collected = collect(files, str(root), [str(root / secret) for secret in secrets], self.log)
         self.names = [file.path for file in self.collected.files]
         self.messages = [(d.code, d.message) for d in self.log.diagnostics]
@@ -176,13 +177,13 @@ def test_missing_files(tmp_path: Path) -> None:
         "  |        ------- named here\n"
         "  |\n"
         "note: `nxcc explain NX0521` tells more\n\n"
-        "error[NX0520]: no such file or folder `gone.nix`\n"
+        "error[NX0501]: there is no file or folder `gone.nix`\n"
         " --> env.nxc:1:10\n"
         "  |\n"
         "1 | role a { import ./a.nix }\n"
         "  |          ^^^^^^^^^^^^^^\n"
         "  |\n"
-        "note: `nxcc explain NX0520` tells more\n\n"
+        "note: `nxcc explain NX0501` tells more\n\n"
         "error: 2 errors; nothing was written\n"
     )
 
@@ -239,9 +240,9 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     os.symlink("dangling", tmp_path / "link")
     run = Run(tmp_path, "pipe", "empty", "link", kind="data")
     assert run.messages == [
-        ("NX0525", "cannot read `pipe`: not a regular file"),
+        ("NX0503", "cannot read `pipe`: not a regular file"),
         ("NX0528", "folder `empty` has no files"),
-        ("NX0525", "cannot read `link`: No such file or directory"),
+        ("NX0503", "cannot read `link`: No such file or directory"),
     ]
     run = Run(tmp_path, "modules", "broken.nix", "none.nix")
     assert run.messages == [

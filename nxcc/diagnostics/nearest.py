@@ -15,23 +15,14 @@ def nearest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """
     wanted = _folded(name)
     limit = min(4, max(len(name), 3) // 3, len(name) - 1)
-    letters = set(wanted)
-    found = []
-    for candidate in set(candidates):
-        if candidate == name or not candidate:
-            continue
-        folded = _folded(candidate)
-        if folded == wanted:
-            found.append((0, candidate))
-            continue
-        # Both tests are cheap lower bounds of the distance, for tables of ten thousand names.
-        if abs(len(folded) - len(wanted)) > limit or len(letters.difference(folded)) > limit:
-            continue
-        distance = _distance(wanted, folded, limit)
-        if distance <= limit:
-            found.append((distance, candidate))
-    found.sort(key=lambda pair: (pair[0], _folded(pair[1])[:1] != wanted[:1], pair[1]))
-    return tuple(candidate for distance, candidate in found[:3] if distance <= found[0][0] + 1)
+    pairs = [(_folded(candidate), candidate) for candidate in set(candidates) if candidate and candidate != name]
+    for bound in range(limit + 1):
+        if found := _within(wanted, pairs, bound):
+            # Those one edit further than the best are close too.
+            found = _within(wanted, pairs, min(limit, bound + 1))
+            found.sort(key=lambda pair: (pair[0], _folded(pair[1])[:1] != wanted[:1], pair[1]))
+            return tuple(candidate for _, candidate in found[:3])
+    return ()
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
@@ -48,18 +39,44 @@ def _folded(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def _distance(a: str, b: str, limit: int) -> int:
-    """Edits from ``a`` to ``b``: insert, delete, replace, swap two neighbours; any number over ``limit`` for far."""
+def _within(wanted: str, pairs: list[tuple[str, str]], bound: int) -> list[tuple[int, str]]:
+    """The (distance, candidate) of those at most ``bound`` edits away, for pairs of (folded, candidate)."""
+    if bound == 0:
+        return [(0, candidate) for folded, candidate in pairs if folded == wanted]
+    letters = set(wanted)
+    found = []
+    for folded, candidate in pairs:
+        # Both tests are cheap lower bounds of the distance, for tables of ten thousand names.
+        if abs(len(folded) - len(wanted)) <= bound and len(letters.difference(folded)) <= bound:
+            distance = _distance(wanted, folded, bound)
+            if distance <= bound:
+                found.append((distance, candidate))
+    return found
+
+
+def _distance(a: str, b: str, bound: int) -> int:
+    """Edits from ``a`` to ``b``: insert, delete, replace, swap two neighbours; any number over ``bound`` for far."""
+    size = min(len(a), len(b))
+    start = 0
+    while start < size and a[start] == b[start]:
+        start += 1
+    a, b = a[start:], b[start:]
+    while a and b and a[-1] == b[-1]:
+        a, b = a[:-1], b[:-1]
+    far = bound + 1
+    width = len(b) + 1
     before: list[int] = []
-    row = list(range(len(b) + 1))
+    row = list(range(width))
     for i, char in enumerate(a, 1):
-        above, row, older = row, [i], before
-        before = above
-        for j, other in enumerate(b, 1):
-            cost = above[j - 1] if char == other else 1 + min(above[j - 1], above[j], row[j - 1])
+        older, before, row = before, row, [far] * width
+        row[0] = i
+        # Cells further from the diagonal than the bound are over it.
+        for j in range(max(1, i - bound), min(width, i + far)):
+            other = b[j - 1]
+            cost = before[j - 1] if char == other else 1 + min(before[j - 1], before[j], row[j - 1])
             if i > 1 and j > 1 and char == b[j - 2] and a[i - 2] == other:
                 cost = min(cost, older[j - 2] + 1)
-            row.append(cost)
-        if min(row) > limit and min(above) > limit:
-            return limit + 1
+            row[j] = cost
+        if min(row) > bound and min(before) > bound:
+            return far
     return row[-1]
