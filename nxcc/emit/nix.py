@@ -14,6 +14,7 @@ from nxcc.emit.nix_flat import (
     CALL,
     LOOSE,
     MEMBER,
+    OPERATORS,
     OneLine,
     attribute_path,
     check_unique,
@@ -125,14 +126,22 @@ class _Printer(OneLine):
     """Prints one tree. ``indent`` is the indentation of the line in which a node begins, ``column`` where it does,
     ``tail`` how much follows it in its last line."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._laid: dict[tuple[int, int, int, int, int, bool], str] = {}
+
     def text(self, node: Expr, indent: int, column: int, tail: int = 0, need: int = LOOSE, wide: bool = False) -> str:
         """The node on one line if it fits, else on several; ``wide`` sets never stay on one."""
         flat = None if wide and isinstance(node, AttrSet) and node.bindings else self.flat(node, need)
         if flat is not None and column + len(flat) + tail <= _WIDTH:
             return flat
-        if strength(node) < need:
-            return self._parenthesised(node, indent, column, tail)
-        return self._broken(node, indent, column, tail, wide) or flat or ""
+        key = (id(node), indent, column, tail, need, wide)
+        if key not in self._laid:
+            if strength(node) < need:
+                self._laid[key] = self._parenthesised(node, indent, column, tail)
+            else:
+                self._laid[key] = self._broken(node, indent, column, tail, wide) or flat or ""
+        return self._laid[key]
 
     def _broken(self, node: Expr, indent: int, column: int, tail: int, wide: bool) -> str | None:
         """The node on several lines; None when it is one word."""
@@ -151,7 +160,8 @@ class _Printer(OneLine):
                 return inner.join(["[", *items]) + pad + "]"
             case Select():
                 base = self.text(node.base, indent, column, tail, ATOM)
-                return f"{select_base(node.base, base)}.{attribute_path(node.path)}"
+                dot = pad + "." if _block(node.base) and "\n" in base else "."
+                return f"{select_base(node.base, base)}{dot}{attribute_path(node.path)}"
             case Call() if node.arguments:
                 return self._hug(node, indent, column, tail) or self._call(node, indent, column, tail)
             case Lambda():
@@ -250,6 +260,8 @@ class _Printer(OneLine):
                 continue
             start = " ".join([word or "" for word in before]) + " "
             room = column + len(start)
+            if room >= _WIDTH:  # before anything is laid out in vain, which nested calls would multiply
+                continue
             if _block(argument):
                 body = self._broken(argument, indent, room, tail + len(after), False) or ""
             elif strength(argument) < ATOM:
@@ -323,6 +335,12 @@ class _Printer(OneLine):
         pad = "\n" + " " * indent
         (first, need), *others = operands(node)
         lines = [self.text(first, indent, column, 0, need)]
+        if not OPERATORS[node.operator][1]:  # a comparison: nixfmt breaks the line only where it has to
+            start = f"{lines[0]} {node.operator} "
+            at = len(start.rpartition("\n")[2]) + (0 if "\n" in start else column)
+            text = start + self.text(others[0][0], indent, at, tail, others[0][1])
+            if at + len(text[len(start) :].partition("\n")[0]) <= _WIDTH:
+                return text
         room = indent + len(node.operator) + 1
         for operand, need in others:
             chained = isinstance(operand, Op) and strength(operand) >= need
@@ -339,5 +357,8 @@ class _Printer(OneLine):
             if isinstance(part, str):
                 parts.append(part)
             else:
-                parts.append((f"${{{self.text(part, indent + 2, indent + 2, 1)}}}",))
+                flat = self.flat(part)
+                pad = "\n" + " " * (indent + 2)
+                text = f"{pad}  {self.text(part, indent + 4, indent + 4)}{pad}" if flat is None else flat
+                parts.append((f"${{{text}}}",))
         return indented(parts, indent) if indentable(parts) else quoted(parts)

@@ -151,6 +151,11 @@ def _escape_indented(text: str, follows: str) -> str:
     i = 0
     size = len(text)
     text += follows
+
+    def opens(at: int) -> bool:
+        """Whether the dollar sign there needs an escape: it stands before a brace or an interpolation."""
+        return text[at] == "$" and (text[at + 1] == "{" if at < size - 1 else at < size and follows == "${")
+
     while i < size:
         char = text[i]
         end = i + 1
@@ -159,14 +164,12 @@ def _escape_indented(text: str, follows: str) -> str:
                 end += 1
             if end - i == 2:
                 out.append("'''")
-            elif end - i == 1 and text[end] != "'" and text[end : end + 2] != "${":
+            elif end - i == 1 and text[end] != "'" and not opens(end) and text[end : end + 2] != "${":
                 out.append(char)
             else:
                 out.append("''\\'" * (end - i))
-        elif char == "$" and (text[i + 1] == "{" or (end == size and follows == "${")):
-            out.append("''$")
         else:
-            out.append(char)
+            out.append("''$" if opens(i) else char)
         i = end
     return "".join(out)
 
