@@ -1,7 +1,4 @@
-"""Makes the tree: one method a rule of the grammar, called by the parser as it reduces the rule.
-
-Each method takes the rule's children, every token among them, so that spans run from the first to the last.
-"""
+"""Makes the tree's statements; see nxcc/syntax/expressions.py for what they are made of."""
 
 from __future__ import annotations
 
@@ -9,74 +6,23 @@ from typing import Any, NamedTuple
 
 from lark import Token
 
-from nxcc.diagnostics.core import Source, Span
+from nxcc.diagnostics.core import Span
 from nxcc.syntax import tree as t
+from nxcc.syntax.expressions import Bunch, Expressions
 
-_ESCAPES = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\\\": "\\", "\\${": "${", '\\"""': '"""'}
+
+class _Count(NamedTuple):
+    value: Any
+    span: Span
 
 
-class Bunch(NamedTuple):
-    """Children of a helper rule, with the helper's place."""
-
+class _Block(NamedTuple):
     items: tuple[Any, ...]
     span: Span
 
 
-class Builder:
-    """The callbacks of the grammar's rules. ``begin`` comes before each parse."""
-
-    def __init__(self) -> None:
-        self.begin(Source("", ""))
-
-    def begin(self, source: Source) -> None:
-        """Start on a source."""
-        self.source = source
-        self.problems: list[tuple[str, Span, str]] = []
-        self.fragments: list[tuple[t.NixText, bool]] = []
-
-    # -------------------------------------------------------------- helpers
-
-    def _span(self, c: list[Any]) -> Span:
-        first, last = c[0], c[-1]
-        return Span(
-            self.source,
-            first.start_pos or 0 if type(first) is Token else first.span.start,
-            last.end_pos or 0 if type(last) is Token else last.span.end,
-        )
-
-    def _word(self, token: Any) -> t.Word:
-        if type(token) is Token:
-            return t.Word(str(token), Span(self.source, token.start_pos or 0, token.end_pos or 0))
-        word: t.Word = token
-        return word
-
-    def _words(self, c: list[Any]) -> tuple[t.Word, ...]:
-        return tuple(self._word(x) for x in c if type(x) is Token and x.type == "NAME")
-
-    def _bunch(self, c: list[Any]) -> Bunch:
-        return Bunch(tuple(x for x in c if type(x) is not Token), self._span(c))
-
-    def _nodes(self, c: list[Any]) -> tuple[Any, ...]:
-        return tuple(x for x in c if type(x) is not Token)
-
-    def _first(self, c: list[Any], *kinds: type) -> Any:
-        return next((x for x in c if type(x) in kinds), None)
-
-    def _token(self, c: list[Any], *kinds: str) -> Token | None:
-        return next((x for x in c if type(x) is Token and x.type in kinds), None)
-
-    def _optional_word(self, c: list[Any], kind: str) -> t.Word | None:
-        """The name that follows a keyword."""
-        for i, x in enumerate(c):
-            if type(x) is Token and x.type == kind:
-                return self._word(c[i + 1])
-        return None
-
-    def _after(self, c: list[Any], kind: str) -> Any:
-        for i, x in enumerate(c):
-            if type(x) is Token and x.type == kind:
-                return c[i + 1]
-        return None
+class Builder(Expressions):
+    """The callbacks of all rules of the grammar. ``begin`` comes before each parse."""
 
     # -------------------------------------------------------------- top level
 
@@ -124,7 +70,7 @@ class Builder:
         for bunch in c[2:]:
             kind, value = bunch.items
             if kind in words:
-                self.problems.append(("NX0114", bunch.span, ""))
+                self.problems.append(("NX0114", bunch.span, "", {}))
             words[kind] = value
         return t.Secret(
             self._word(c[1]),
@@ -293,7 +239,7 @@ class Builder:
         words: dict[str, t.Word] = {}
         for x in c[2:-2]:
             if x.items[0] in words:
-                self.problems.append(("NX0114", x.span, ""))
+                self.problems.append(("NX0114", x.span, "", {}))
             words[x.items[0]] = x.items[1]
         return t.File(
             c[1],
@@ -346,7 +292,7 @@ class Builder:
     def user_groups(self, c: list[Any]) -> t.UserGroups:
         """groups."""
         return t.UserGroups(
-            tuple(self._word(x) for x in c[1:] if type(x) is not Token or x.type == "NAME"), self._span(c)
+            tuple(self._key(x) for x in c[1:] if type(x) is not Token or x.type == "NAME"), self._span(c)
         )
 
     def user_keys(self, c: list[Any]) -> t.UserKeys:
@@ -440,223 +386,3 @@ class Builder:
     def setting(self, c: list[Any]) -> t.Setting:
         """A setting."""
         return t.Setting(self._word(c[0]), self._nodes(c), self._span(c))
-
-    # -------------------------------------------------------------- sets
-
-    def attributes(self, c: list[Any]) -> t.SetLiteral:
-        """A set, or a block of options."""
-        return t.SetLiteral(self._nodes(c), self._span(c))
-
-    def assign(self, c: list[Any]) -> t.Assign:
-        """a.b = value."""
-        modifier = c[2] if len(c) > 3 else None
-        return t.Assign(c[0].items, modifier, c[-1], self._span(c))
-
-    def nested(self, c: list[Any]) -> t.Nested:
-        """a.b { … }."""
-        return t.Nested(c[0].items, c[1], self._span(c))
-
-    def modifier(self, c: list[Any]) -> t.Modifier:
-        """force, default, before, after or order N."""
-        order = c[1].value if len(c) > 1 else 0
-        if type(order) is not int:
-            self.problems.append(("NX0115", c[1].span, ""))
-            order = 0
-        return t.Modifier(str(c[0]), order, self._span(c))
-
-    def path_key(self, c: list[Any]) -> Bunch:
-        """An attribute path."""
-        return Bunch(tuple(self._word(x) for x in c if type(x) is not Token or x.type == "NAME"), self._span(c))
-
-    # -------------------------------------------------------------- expressions
-
-    def if_(self, c: list[Any]) -> t.If:
-        """if then else."""
-        return t.If(c[1], c[3], c[5], self._span(c))
-
-    def binary(self, c: list[Any]) -> t.Binary:
-        """A binary operator."""
-        return t.Binary(str(c[1]), c[0], c[2], self._word(c[1]).span, self._span(c))
-
-    def unary(self, c: list[Any]) -> t.Unary:
-        """A unary operator."""
-        return t.Unary(str(c[0]), c[1], self._span(c))
-
-    def index(self, c: list[Any]) -> t.Index:
-        """x[i]."""
-        return t.Index(c[0], c[2], self._span(c))
-
-    def apply(self, c: list[Any]) -> t.Apply:
-        """f(x)."""
-        return t.Apply(c[0], c[1].items, self._span(c))
-
-    def call(self, c: list[Any]) -> Bunch:
-        """The arguments of a call."""
-        arguments = (x if type(x) is t.Argument else t.Argument(None, x, x.span) for x in self._nodes(c))
-        return Bunch(tuple(arguments), self._span(c))
-
-    def named_argument(self, c: list[Any]) -> t.Argument:
-        """NAME = value."""
-        return t.Argument(self._word(c[0]), c[2], self._span(c))
-
-    def select(self, c: list[Any]) -> t.Select:
-        """x.key."""
-        return t.Select(c[0], self._word(c[2]), self._span(c))
-
-    def group(self, c: list[Any]) -> Any:
-        """An expression in parentheses."""
-        return c[1]._replace(span=self._span(c))
-
-    def list_(self, c: list[Any]) -> t.ListLiteral:
-        """A list."""
-        return t.ListLiteral(self._nodes(c), self._span(c))
-
-    def comprehension(self, c: list[Any]) -> t.Comprehension:
-        """[item for name in source]."""
-        return t.Comprehension(c[1], self._word(c[3]), c[5], self._span(c))
-
-    def name(self, c: list[Any]) -> t.Name:
-        """A name."""
-        return t.Name(str(c[0]), self._span(c))
-
-    def constant(self, c: list[Any]) -> t.Literal:
-        """true, false or null."""
-        return t.Literal({"TRUE": True, "FALSE": False, "NULL": None}[c[0].type], str(c[0]), self._span(c))
-
-    def number(self, c: list[Any]) -> t.Literal:
-        """A number."""
-        text, span = str(c[0]), self._span(c)
-        if text.isdigit():
-            if len(text) > 19 or int(text) > 2**63 - 1:
-                self.problems.append(("NX0116", span, ""))
-                return t.Literal(0, text, span)
-            return t.Literal(int(text), text, span)
-        value = float(text)
-        if value == float("inf") or (value < 1e-300 and text.lower().split("e")[0].strip("0.")):
-            self.problems.append(("NX0116", span, ""))
-            value = 0.0
-        return t.Literal(value, text, span)
-
-    def quantity(self, c: list[Any]) -> t.QuantityLiteral:
-        """A number with a unit."""
-        text = str(c[0])
-        number = text.rstrip("BKiMGTmsnhdkbitg%")
-        return t.QuantityLiteral(number, text[len(number) :], self._span(c))
-
-    def path(self, c: list[Any]) -> t.Path:
-        """A path."""
-        return t.Path(str(c[0]), self._span(c))
-
-    def nix(self, c: list[Any]) -> t.NixText:
-        """A Nix fragment."""
-        token = c[0]
-        ticks = 3 if token.type == "NIX_BLOCK" else 1
-        node = t.NixText(str(token)[ticks:-ticks], token.start_pos + ticks, self._span(c))
-        self.fragments.append((node, False))
-        return node
-
-    # -------------------------------------------------------------- strings
-
-    def text(self, c: list[Any]) -> t.String:
-        """ "…"."""
-        return t.String(self._parts(c[1:-1]), self._span(c))
-
-    def text_hole(self, c: list[Any]) -> Any:
-        """${…} in a string."""
-        return c[1]
-
-    def block(self, c: list[Any]) -> t.String:
-        """A block string."""
-        return t.String(_dedent(self._parts(c[1:-1], resolve=False)), self._span(c))
-
-    block_hole = text_hole
-
-    def raw(self, c: list[Any]) -> t.String:
-        """'…'."""
-        return t.String(_joined([str(c[0])[1:-1]]), self._span(c))
-
-    def raw_block(self, c: list[Any]) -> t.String:
-        """'''…'''."""
-        return t.String(_dedent(_joined([str(c[0])[3:-3]]), escapes=False), self._span(c))
-
-    def _parts(self, c: list[Any], resolve: bool = True) -> tuple[Any, ...]:
-        parts = [self._escape(x) if type(x) is Token and x.type == "ESCAPE" else x for x in c]
-        return _joined([str(x) if type(x) is Token else x for x in parts])
-
-    def _escape(self, token: Token) -> str:
-        if token[1] != "u":
-            return _ESCAPES[token]
-        number = int(token[3:-1], 16)
-        if number == 0 or number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
-            self.problems.append(("NX0117", self._word(token).span, ""))
-            return ""
-        return chr(number)
-
-
-class _Count(NamedTuple):
-    value: Any
-    span: Span
-
-
-class _Block(NamedTuple):
-    items: tuple[Any, ...]
-    span: Span
-
-
-def _joined(parts: list[Any]) -> tuple[Any, ...]:
-    """Neighbouring texts as one, empty ones left out."""
-    joined: list[Any] = []
-    for part in parts:
-        if type(part) is str and joined and type(joined[-1]) is str:
-            joined[-1] += part
-        elif part != "":
-            joined.append(part)
-    return tuple(joined)
-
-
-def _dedent(parts: tuple[Any, ...], escapes: bool = True) -> tuple[Any, ...]:
-    """A block string without its indentation, exactly as Nix strips that of ''…'' (tabs are content).
-
-    ``parts`` have their escapes unresolved: as in Nix, an escape counts as content.
-    """
-    texts = list(parts)
-    if texts and type(texts[0]) is str:
-        head, newline, tail = texts[0].partition("\n")
-        if newline and not head.strip(" "):
-            texts[0] = tail
-    indent = _common_indent(texts)
-    for i, part in enumerate(texts):
-        if type(part) is str:
-            lines = part.split("\n")
-            # The first line of a later part goes on after an expression: it has no indentation to lose.
-            for j in range(min(i, 1), len(lines)):
-                spaces = len(lines[j]) - len(lines[j].lstrip(" "))
-                lines[j] = lines[j][min(spaces, indent) :]
-            texts[i] = "\n".join(lines)
-    if texts and type(texts[-1]) is str:
-        head, newline, tail = texts[-1].rpartition("\n")
-        if newline and not tail.strip(" "):
-            texts[-1] = head + "\n"
-    if escapes:
-        texts = [part.replace("\\${", "${").replace('\\"""', '"""') if type(part) is str else part for part in texts]
-    return _joined(texts)
-
-
-def _common_indent(parts: list[Any]) -> int:
-    """The least number of leading spaces of the lines that are not blank."""
-    least = 1_000_000
-    current, at_start = 0, True
-    for part in parts:
-        if type(part) is not str:
-            if at_start:
-                least, at_start = min(least, current), False
-            continue
-        for i, line in enumerate(part.split("\n")):
-            if i:
-                current, at_start = 0, True
-            if at_start:
-                content = line.lstrip(" ")
-                current += len(line) - len(content)
-                if content:
-                    least, at_start = min(least, current), False
-    return least

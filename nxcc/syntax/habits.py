@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from nxcc.syntax.words import OPERATORS, ROLE_KEYWORDS, TOP_KEYWORDS
+from nxcc.syntax.words import ROLE_KEYWORDS, TOP_KEYWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def habit(place: Place) -> tuple[str, ...]:
 
 
 def _comment(p: Place) -> str:
-    return "a comment begins with `#`" if p.rest.startswith(("//", "/*", "--")) and "PROTOCOL" not in p.accepts else ""
+    return "a comment begins with `#`" if p.rest.startswith(("//", "/*", "--")) else ""
 
 
 def _words_for_signs(p: Place) -> str:
@@ -86,12 +86,14 @@ def _hole(p: Place) -> str:
 def _missing_value(p: Place) -> str:
     """``a =`` with nothing behind it goes on in the next line."""
     line = p.text.rfind("\n", 0, p.at) + 1
-    number = p.text.count("\n", 0, line)
-    head = p.text[p.start : line].split("#")[0].rstrip()
-    if p.start < line and head.endswith("=") and not head.endswith("=="):
-        return f"line {number} ends with `=` and goes on in the next: it lacks a value"
-    if p.start < line and head.endswith(","):
-        return f"line {number} ends with `,` and goes on in the next"
+    above = p.text[max(0, line - 200) : line].rstrip()
+    word = re.fullmatch(r"[ \t]*([\w.\"-]+)[ \t]*", p.text[line : p.at])
+    if not word or not (p.rest[:1] in ("=", "{", ":") or word[1] in (*ROLE_KEYWORDS, *TOP_KEYWORDS)):
+        return ""
+    number = p.text.count("\n", 0, len(p.text[:line].rstrip())) + 1
+    for sign in ("=", ","):
+        if above.endswith(sign) and not above.endswith("=="):
+            return f"line {number} ends with `{sign}` and goes on here: something is missing there"
     return ""
 
 
@@ -116,6 +118,11 @@ def _colon(p: Place) -> str:
 
 
 def _equal(p: Place) -> str:
+    word = re.match(r"([A-Za-z_][\w-]*)[ \t]*=(?!=)", p.rest)
+    if p.at == p.start and not p.brackets and word and word[1] in TOP_KEYWORDS:
+        return f"`{word[1]}` and what follows it stand side by side, without `=`"
+    if p.rest.startswith("+="):
+        return "write `=`: what several places add to a list comes together by itself"
     if p.rest[:1] != "=" or p.rest.startswith("=="):
         return ""
     if p.word == "param" and "COLON" in p.accepts:
@@ -125,12 +132,10 @@ def _equal(p: Place) -> str:
     if p.word in ("service", "enable"):
         begin = "services." if p.word == "service" else ""
         return f"an option is set by itself: `{begin}{p.before[len(p.word) :].strip().split(' ')[-1]} = …`"
-    if p.brackets and not p.accepts & OPERATORS and {"NUMBER", "QUOTE"} & p.accepts:
+    if p.brackets and {"NUMBER", "QUOTE"} & p.accepts and re.fullmatch(r"[\w-]+", p.before):
         return "a setting and its value stand side by side, without `=`"
     if "COMPARE" in p.accepts and not re.match(r"[\w.\"]+$", p.before):
         return "equality is `==`"
-    if p.word in (*ROLE_KEYWORDS, *TOP_KEYWORDS) and "EQUAL" not in p.accepts:
-        return ""
     return ""
 
 
@@ -183,12 +188,11 @@ def _words(p: Place) -> str:
     """Words of other languages where a statement begins, or goes on."""
     word = re.match(r"[A-Za-z_]\w*", p.rest)
     name = word[0] if word else ""
-    if p.at == p.start or name == p.word:
+    if p.at == p.start or name == p.word or p.before == p.word:
         known = {
             "if": "statements are chosen with `when CONDITION { … }`",
             "else": "`else` follows the `}` of a `when`, or a value behind `then`",
             "then": "`then` belongs to `if CONDITION then VALUE else VALUE`",
-            "elif": "write `else when CONDITION { … }`",
             "for": "a role of several nodes is `role NAME[COUNT]`; `[x for x in LIST]` makes a list",
             "with": "names after `packages` are those of pkgs: no `with pkgs;` is needed",
             "inherit": "write `NAME = NAME`",
@@ -197,8 +201,15 @@ def _words(p: Place) -> str:
             "node": "the machines of an environment are roles: `role NAME { … }`",
             "imports": "a statement `import ./module.nix` for each module",
         }
-        if name in known:
-            return known[name]
+        for said in (name, p.word):
+            if said in known:
+                return known[said]
+    if name == "else":
+        return "`else` follows the `}` of a `when`, or a value behind `then`"
+    if name in ("elif", "elsif", "elseif"):
+        return "write `else when CONDITION { … }`"
+    if name in ("extends", "extend", "uses", "includes", "is") and p.word in ("role", "profile"):
+        return f"profiles that a {p.word} builds on follow `:`"
     if name == "if" and "WHEN" in p.accepts:
         return "write `else when`"
     if name == "as" or (name == "from" and "EQUAL" in p.accepts):
@@ -208,7 +219,16 @@ def _words(p: Place) -> str:
     return ""
 
 
+_TAKE_A_PLACE = ("share", "mount", "file")
+
+
 def _paths(p: Place) -> str:
+    if p.word in ("nixpkgs", "input") and {"PATH", "QUOTE"} <= p.accepts:
+        return 'where it comes from stands in quotes: `"github:…"`'
+    if p.word == "nix" and p.rest[:1] == "{":
+        return "Nix stands between backticks: `` nix `…` ``"
+    if p.rest[:1] == "/" and "QUOTE" in p.accepts and "PATH" not in p.accepts and p.word in _TAKE_A_PLACE:
+        return f'a path on the node stands in quotes: `{p.word} "/…"`'
     if "PATH" not in p.accepts and p.rest[:1] != "/":
         return ""
     if p.rest[:1] == "/" and ("PATH" in p.accepts or re.search(r"(?:import|include|from)\s+[\w.-]+$", p.before)):
@@ -224,14 +244,13 @@ def _paths(p: Place) -> str:
 
 def _quotes(p: Place) -> str:
     if p.found == "string":
-        if p.before[-1:] in ('"', "'") and p.accepts & OPERATORS:
+        if p.before[-1:] in ('"', "'") and "_SEP" in p.accepts and p.word not in ("environment", "test"):
             return 'join strings by interpolation: `"${a}${b}"`'
-        if "NAME" in p.accepts and not {"QUOTE", "NUMBER"} & p.accepts:
+        if "NAME" in p.accepts and not {"QUOTE", "NUMBER", "NIX"} & p.accepts:
             return "a name stands without quotes"
         return ""
-    if p.word in ("environment", "role", "profile", "param") and "QUOTE" in p.accepts and "_SEP" in p.accepts:
-        if p.word == "environment" and re.match(r"[A-Za-z_]", p.rest):
-            return 'a description stands in quotes: `environment NAME "text"`'
+    if p.word == "environment" and {"QUOTE", "_SEP"} <= p.accepts and re.match(r"[A-Za-z_]", p.rest):
+        return 'a description stands in quotes: `environment NAME "text"`'
     return ""
 
 
@@ -260,7 +279,11 @@ def _separator(p: Place) -> str:
         if re.match(r"[-/<>.(\[|&?]|\.\.", p.rest) and line:
             return "a statement goes on behind a line's end where the line ends with an operator, a comma or a bracket"
         return ""
-    if "_SEP" in p.accepts and re.match(r"[\w\"'`]", p.rest) and p.rest[:1] not in "0123456789":
+    word = re.match(r"[A-Za-z_][\w-]*", p.rest)
+    if p.word in ("role", "profile") and not p.brackets and "LBRACE" in p.accepts:
+        return ""
+    keyword = word and word[0] in (*ROLE_KEYWORDS, *TOP_KEYWORDS)
+    if "_SEP" in p.accepts and (keyword or re.match(r"[A-Za-z_\"][\w.\"-]*[ \t]*[={](?!=)", p.rest)):
         return "two statements on one line are separated by `;`"
     return ""
 

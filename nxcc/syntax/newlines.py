@@ -72,12 +72,11 @@ class Newlines:
             if kind == "_SEP":
                 if token[0] != ";":
                     blanks.append(token)
-                    if inner == "QUOTE":
-                        pass
-                    elif previous in _GOES_ON_AFTER or (inner and inner not in _NEWLINES_COUNT_IN):
-                        continue
-                    elif GOES_ON_BEFORE.match(text, token.end_pos or 0) or (
-                        inner in ("LSQB", "INDEX") and _IN_LIST.match(text, token.end_pos or 0)
+                    if inner != "QUOTE" and (
+                        previous in _GOES_ON_AFTER
+                        or (inner and inner not in _NEWLINES_COUNT_IN)
+                        or GOES_ON_BEFORE.match(text, token.end_pos or 0)
+                        or (inner in ("LSQB", "INDEX") and _IN_LIST.match(text, token.end_pos or 0))
                     ):
                         continue
                 elif inner in ("LSQB", "INDEX"):

@@ -59,8 +59,8 @@ def parse(source: Source, log: Log) -> Tree | None:
 
 def _check(log: Log) -> bool:
     """Report what the builder found wrong in what was parsed so far; whether that was nothing."""
-    for code, span, help in _builder.problems:
-        log.add(code, span, help=help)
+    for code, span, help, fields in _builder.problems:
+        log.add(code, span, help=help or (), **fields)
     sound = not _builder.problems
     if _builder.fragments:
         from nxcc.syntax.fragments import check_fragments

@@ -59,9 +59,8 @@ def statement_start(text: str, at: int, block: int) -> int:
     for piece in pieces(text[:at], block, stack):
         if not stack and (piece.text == ";" or (piece.text == "\n" and _ends(text, piece.start))):
             start = piece.start + 1
-    while start < at and text[start] in " \t":
-        start += 1
-    return start
+    blanks = _BLANKS.match(text, start, at)
+    return blanks.end() if blanks else start
 
 
 def _statement_end(text: str, at: int, stack: list[Opener], depth: int) -> int | None:

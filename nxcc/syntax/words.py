@@ -17,6 +17,23 @@ ROLE_KEYWORDS = (
 ).split()
 RESERVED = frozenset("if then else for in and or not true false null".split())
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "ms", "s", "min", "h", "d", "kbit", "mbit", "gbit", "%")
+_ELSEWHERE = {
+    "B": "byte bytes",
+    "KiB": "k kb ki",
+    "MiB": "m mb mi",
+    "GiB": "g gb gi",
+    "TiB": "t tb ti",
+    "ms": "msec millis",
+    "s": "sec secs second seconds",
+    "min": "minute minutes mins",
+    "h": "hour hours",
+    "d": "day days",
+    "kbit": "kbps",
+    "mbit": "mbps",
+    "gbit": "gbps",
+}
+UNITS_ELSEWHERE = {name: unit for unit, names in _ELSEWHERE.items() for name in names.split()}
+"""How units are written elsewhere, in lower case."""
 
 # Words for terminals. Those that are missing read as their own lower-case name, a keyword.
 _WORDS = {
@@ -102,6 +119,8 @@ def expected(accepts: Set[str]) -> str:
     # The end of the file closes a statement just as a line's end does: one of them is enough to say.
     if "_SEP" in rest:
         rest.discard("$END")
+    if {"COMMA", "RSQB"} <= rest:
+        rest.discard("_SEP")
     # What follows `if` or a list's element has too narrow a use to be the help in most places.
     if len(rest) + len(words) > 3:
         rest -= {"THEN", "ELSE", "FOR"}
