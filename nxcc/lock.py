@@ -60,11 +60,14 @@ def make_lock(
     plain = _known_plain(previous, inputs)
     with TemporaryDirectory(prefix="nxcc-lock-") as folder:
         text, problem = _run(nix, folder, inputs, follows, plain, previous)
-        if _no_flake(problem):
-            # Nix does not say which of them: each alone does.
-            for name, reference in inputs.items():
-                if name not in plain and _no_flake(_run(nix, folder, {name: reference}, {}, plain, "")[1]):
-                    plain = plain | {name}
+        # Nix does not say which input is no flake: each alone does. And one that was none may have another reference.
+        doubtful = [name for name in inputs if name not in plain] if _no_flake(problem) else []
+        if not problem:
+            doubtful = [name for name in plain if _original(text, name) != _original(previous, name)]
+        if doubtful:
+            for name in doubtful:
+                found = _run(nix, folder, {name: inputs[name]}, {}, frozenset(), "")[1]
+                plain = plain | {name} if _no_flake(found) else plain - {name}
             text, problem = _run(nix, folder, inputs, follows, plain, previous)
     if problem:
         raise LockError(_shortened(problem))
@@ -142,6 +145,12 @@ def _write(path: str, text: str) -> None:
 def _no_flake(problem: str) -> bool:
     """Whether Nix complains about a source without a flake.nix: in 2.8 by the first words, later by the second."""
     return "flake.nix'" in problem and ("getting status of" in problem or "does not contain a" in problem)
+
+
+def _original(text: str, name: str) -> object:
+    """What an input of a lock was asked for as."""
+    lock = parse_lock(text)
+    return lock["nodes"][_node(lock, name)].get("original")
 
 
 def _known_plain(previous: str, inputs: Mapping[str, str]) -> frozenset[str]:

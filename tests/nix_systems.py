@@ -5,6 +5,7 @@ Needs nix-instantiate, and NXCC_TEST_NIXPKGS naming a folder with nixpkgs; tests
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -34,6 +35,13 @@ def nixpkgs() -> str:
     if not folder:
         pytest.skip("NXCC_TEST_NIXPKGS names no nixpkgs")
     return os.path.abspath(folder)
+
+
+@functools.cache
+def nixpkgs_in_store() -> str:
+    """The same, copied to the store, as an input of a flake is: later uses copy nothing more."""
+    expression = f'builtins.path {{ name = "source"; path = {nixpkgs()}; }}'
+    return run_nix("nix-instantiate", "--eval", "--read-write-mode", "-E", expression).stdout.strip().strip('"')
 
 
 def make_bundle(folder: Path, composition: str, default: str = DEFAULT, name: str = "lab") -> Path:

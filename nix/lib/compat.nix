@@ -31,6 +31,26 @@ rec {
   overrideScope = scope: scope.${if atLeast "23.11" then "overrideScope" else "overrideScope'"};
   isScope = value: builtins.isAttrs value && value ? ${if atLeast "23.11" then "overrideScope" else "overrideScope'"};
 
+  # An overlay's part that changes packages of Python in every interpreter's set of that version, and so in what is
+  # built from one. `name` is "python3Packages", "python312Packages" …, `extension` is `final: prev: { … }`.
+  extendPython = name: extension: prev:
+    if prev ? pythonPackagesExtensions then {
+      pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ extension ];
+    } else
+      let
+        version = lib.removeSuffix "Packages" name;
+        # Which names an overlay defines must not depend on packages, so python3 cannot be asked for its version.
+        interpreter =
+          if version != "python3" then version
+          else if atLeast "21.11" then "python39"
+          else "python38";
+      in
+      {
+        ${interpreter} = prev.${interpreter}.override (arguments: {
+          packageOverrides = lib.composeExtensions (arguments.packageOverrides or (_: _: { })) extension;
+        });
+      };
+
   # A NixOS system of the given modules with packages that were made already. Where there is
   # misc/nixpkgs/read-only.nix, `nixpkgs.overlays` and `nixpkgs.config` inside a role are errors; before, an overlay
   # there is honoured, at the price of packages of that role's own.

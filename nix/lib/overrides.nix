@@ -39,12 +39,11 @@ in
       change = changed changes;
       top = builtins.head path;
     in
-    # Packages of Python reach every interpreter's set, and so what is built from one, by the list of extensions.
-    if isPython top && builtins.length path == 2 && prev ? pythonPackagesExtensions then {
-      pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [
+    if isPython top && builtins.length path == 2 then
+      compat.extendPython top
         (_: previous: { ${builtins.elemAt path 1} = change previous.${builtins.elemAt path 1}; })
-      ];
-    } else {
+        prev
+    else {
       ${top} = (replace path change { ${top} = prev.${top}; }).${top};
     };
 
