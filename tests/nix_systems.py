@@ -40,7 +40,9 @@ def nixpkgs() -> str:
 @functools.cache
 def nixpkgs_in_store() -> str:
     """The same, copied to the store, as an input of a flake is: later uses copy nothing more."""
-    expression = f'builtins.path {{ name = "source"; path = {nixpkgs()}; }}'
+    # With the hash, Nix copies only what is not in the store yet.
+    digest = run_nix("nix-hash", "--type", "sha256", "--base32", nixpkgs()).stdout.strip()
+    expression = f'builtins.path {{ name = "source"; path = {nixpkgs()}; sha256 = "{digest}"; }}'
     return run_nix("nix-instantiate", "--eval", "--read-write-mode", "-E", expression).stdout.strip().strip('"')
 
 

@@ -25,13 +25,14 @@ from nxcc.model.environment import (
     Override,
     Settings,
 )
-from nxcc.model.values import Attributes, Entry, Fragment, Named, Reference
+from nxcc.model.values import Attributes, Entry, Fragment, Named, Reference, SourcePath
 from nxcc.resources import resource
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HERE = Span(Source("env.nxc", ""), 0, 0)
+LOCATE = {"/home/me/fix it.patch": "sources/fix it.patch"}
 HASH = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 COMPOSITION = """{ pkgs, inputs, lib, ... }: {
@@ -48,6 +49,7 @@ COMPOSITION = """{ pkgs, inputs, lib, ... }: {
       hello = pkgs.hello.name;
       numpy = pkgs.python3Packages.numpy.version;
       scipy = builtins.elem pkgs.python3Packages.numpy pkgs.python3Packages.scipy.propagatedBuildInputs;
+      patches = map (p: builtins.substring 33 (-1) (baseNameOf p)) inputs.legacy.tool.patches;
       unfree = builtins.isString pkgs.unrar.outPath;
     };
   };
@@ -76,6 +78,7 @@ EXPECTED = {
     "hello": "hello-3.0",
     "numpy": "9.9",
     "scipy": True,
+    "patches": ["fix-it.patch"],
     "unfree": True,
 }
 
@@ -104,7 +107,7 @@ def environment(folder: Path, nixpkgs_path: str) -> Environment:
                 source="github:o/r/abc", hash=HASH
             ),
             override("python3Packages", "numpy", version="9.9"),
-            override("tool", version="2", of_input="legacy"),
+            override("tool", version="2", of_input="legacy")._replace(patches=(SourcePath("/home/me/fix it.patch"),)),
         ),
         constants=(Constant("version", "7.7", HERE), Constant("unused", Named("version", "7.7"), HERE)),
         settings=(Settings("docker", (("store", ("host",), HERE),), HERE),),
@@ -124,8 +127,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Environment]:
     shutil.copytree(resource("nix"), bundle / "nix")
     (bundle / "composition.nix").write_text(COMPOSITION)
     (bundle / "environment.json").write_text(json.dumps({"name": "lab"}))
+    (bundle / "sources").mkdir()
+    (bundle / "sources" / "fix it.patch").write_text("")
     (bundle / "flake.nix").write_text(flake(model, None, ("docker",)))
-    (bundle / "default.nix").write_text(default(model, None, ("docker",)))
+    (bundle / "default.nix").write_text(default(model, None, ("docker",), LOCATE))
     return bundle, model
 
 
@@ -183,7 +188,7 @@ def test_locked(lab: tuple[Path, Environment], tmp_path: Path) -> None:
     lock = parse_lock(text)
     (bundle / "flake.lock").write_text(text)
     (bundle / "flake.nix").write_text(flake(model, lock, ("docker",)))
-    (bundle / "default.nix").write_text(default(model, lock, ("docker",)))
+    (bundle / "default.nix").write_text(default(model, lock, ("docker",), LOCATE))
     assert "nixpkgs ? lockedSources.nixpkgs" in (bundle / "default.nix").read_text()
     check(evaluate(f"(import {bundle}/default.nix {{ }}).{FACTS}"))
     given = f"import {bundle}/default.nix {{ nixpkgs = {nixpkgs_in_store()}; modern = {unlocked.parent}/modern; }}"

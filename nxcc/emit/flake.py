@@ -84,8 +84,16 @@ def flake(environment: Environment, lock: Mapping[str, Any] | None, flavours: Se
     return document(tree, f"The environment {environment.name} as a flake: nix build path:DIR#{example}")
 
 
-def default(environment: Environment, lock: Mapping[str, Any] | None, flavours: Sequence[str]) -> str:
-    """The text of default.nix; with a lock, inputs default to what the bundle's flake.lock says."""
+def default(
+    environment: Environment,
+    lock: Mapping[str, Any] | None,
+    flavours: Sequence[str],
+    locate: Mapping[str, str] | None = None,
+) -> str:
+    """The text of default.nix; with a lock, inputs default to what the bundle's flake.lock says.
+
+    ``locate`` has the place in the bundle of the user's files, as ``nxcc.sources.collect`` gives it.
+    """
     references = inputs_of(environment).references
     lock_name = _unused("flakeLock", references)
     sources = _unused("lockedSources", references)
@@ -99,7 +107,7 @@ def default(environment: Environment, lock: Mapping[str, Any] | None, flavours: 
         Formals(tuple(formals), False),
         Call(
             Call(Var("import"), (PathLit("./nix/lib"),)),
-            (AttrSet(tuple(_arguments(environment, "" if lock is None else lock_name))),),
+            (AttrSet(tuple(_arguments(environment, "" if lock is None else lock_name, locate or {}))),),
         ),
     )
     if lock is None:
@@ -144,7 +152,7 @@ def _read(path: str) -> Expr:
     return Call(Select(Var("builtins"), ("readFile",)), (PathLit(path),))
 
 
-def _arguments(environment: Environment, lock: str) -> list[Binding | Inherit]:
+def _arguments(environment: Environment, lock: str, locate: Mapping[str, str]) -> list[Binding | Inherit]:
     """What nix/lib/default.nix is called with, only what the environment has; ``lock`` names the parsed lock, or ""."""
     nixpkgs = environment.nixpkgs
     arguments: list[Binding | Inherit] = [
@@ -167,7 +175,10 @@ def _arguments(environment: Environment, lock: str) -> list[Binding | Inherit]:
     settings = _settings(environment)
     if settings:
         arguments.append(Binding(("settings",), AttrSet(settings)))
-    for name, function in (("overlays", overlays(environment)), ("inputOverrides", input_overrides(environment))):
+    for name, function in (
+        ("overlays", overlays(environment, locate)),
+        ("inputOverrides", input_overrides(environment, locate)),
+    ):
         if function is not None:
             arguments.append(Binding((name,), function))
     return arguments

@@ -22,48 +22,57 @@ from nxcc.emit.nix import (
 from nxcc.model.values import Attributes, Fragment, Interpolated, Items, Named, Reference, SourcePath, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from nxcc.emit.nix import Expr
     from nxcc.model.environment import Environment, Override
     from nxcc.model.values import Value
 
 
-def overlays(environment: Environment) -> Expr | None:
+def overlays(environment: Environment, locate: Mapping[str, str]) -> Expr | None:
     """The function of ``{ lib, pkgs, inputs, nxcc, modulesPath }`` that gives the list of overlays; None for none.
 
-    ``pkgs`` is the finished set of packages, ``nxcc`` nix/lib/overrides.nix.
+    ``pkgs`` is the finished set of packages, ``nxcc`` nix/lib/overrides.nix; ``locate`` is as in ``node``.
     """
     of_pkgs = [override for override in environment.overrides if not override.input]
-    items = [node(value) for value in environment.overlays]
-    items += [_override(override, "package") for override in of_pkgs]
-    return _function(environment, ListOf(tuple(items)), environment.overlays, of_pkgs) if items else None
+    items = [node(value, locate) for value in environment.overlays]
+    items += [_override(override, "package", locate) for override in of_pkgs]
+    return _function(environment, ListOf(tuple(items)), environment.overlays, of_pkgs, locate) if items else None
 
 
-def input_overrides(environment: Environment) -> Expr | None:
+def input_overrides(environment: Environment, locate: Mapping[str, str]) -> Expr | None:
     """The like function of overrides in the packages of inputs, as a set of lists; None for none."""
     of_inputs = [override for override in environment.overrides if override.input]
     if not of_inputs:
         return None
     bindings = []
     for name in dict.fromkeys(override.input for override in of_inputs):
-        mine = tuple(_override(override, "inInput") for override in of_inputs if override.input == name)
+        mine = tuple(_override(override, "inInput", locate) for override in of_inputs if override.input == name)
         bindings.append(Binding((name,), ListOf(mine)))
-    return _function(environment, AttrSet(tuple(bindings)), (), of_inputs)
+    return _function(environment, AttrSet(tuple(bindings)), (), of_inputs, locate)
 
 
-def _function(environment: Environment, body: Expr, values: Sequence[Value], overrides: Sequence[Override]) -> Expr:
+def _function(
+    environment: Environment,
+    body: Expr,
+    values: Sequence[Value],
+    overrides: Sequence[Override],
+    locate: Mapping[str, str],
+) -> Expr:
     for one in overrides:
         values = (*values, one.source, one.version, *one.patches, one.attributes, one.arguments)
-    constants = _constants(environment, values)
+    constants = _constants(environment, values, locate)
     if constants:
         body = Let(constants, body)
     names = ("lib", "pkgs", "inputs", "nxcc", "modulesPath")
     return Lambda(Formals(tuple((name, NO_DEFAULT) for name in names), False), body)
 
 
-def node(value: Value) -> Expr:
-    """A value as an overlay names it: packages by pkgs and inputs, files by their place in the bundle."""
+def node(value: Value, locate: Mapping[str, str]) -> Expr:
+    """A value as an overlay names it: packages by pkgs and inputs, files by their place in the bundle.
+
+    ``locate`` has that place for absolute paths, as ``nxcc.sources.collect`` gives it.
+    """
     value = plain(value) if not isinstance(value, Named) else value
     if isinstance(value, Named):
         return Var(value.name)
@@ -77,33 +86,43 @@ def node(value: Value) -> Expr:
         head = Var("pkgs") if value.kind == "pkgs" else Select(Var("inputs"), (value.head,))
         return Select(head, value.path) if value.path else head
     if isinstance(value, Items):
-        return ListOf(tuple(node(item) for item in value.items))
+        return ListOf(tuple(node(item, locate) for item in value.items))
     if isinstance(value, Attributes):
-        return AttrSet(tuple(Binding(entry.path, node(entry.value)) for entry in value.entries))
+        return AttrSet(tuple(Binding(entry.path, node(entry.value, locate)) for entry in value.entries))
     if isinstance(value, Interpolated):
-        return Interp(tuple(node(part) for part in value.parts))
+        return Interp(tuple(node(part, locate) for part in value.parts))
     if isinstance(value, SourcePath):
-        return PathLit(value.path)
+        return file(f"./{locate[value.path]}" if value.path in locate else value.path)
     raise ValueError(f"a {type(value).__name__} has no place in an overlay")
 
 
-def _override(override: Override, function: str) -> Expr:
+def file(path: str) -> Expr:
+    """A file or folder that gets into the store: by a name of its own where its own is none that the store takes."""
+    name = path.rstrip("/").rpartition("/")[2]
+    good = "".join(char if char.isascii() and (char.isalnum() or char in "+-._?=") else "-" for char in name)
+    if good == name and not name.startswith("."):
+        return PathLit(path)
+    named = AttrSet((Binding(("name",), good.lstrip(".-") or "file"), Binding(("path",), PathLit(path))))
+    return Call(Select(Var("builtins"), ("path",)), (named,))
+
+
+def _override(override: Override, function: str, locate: Mapping[str, str]) -> Expr:
     """``nxcc.package [ "hello" ] { version = "2"; }``."""
     changes: list[Binding] = []
     if override.arguments is not None:
-        changes.append(Binding(("args",), node(override.arguments)))
+        changes.append(Binding(("args",), node(override.arguments, locate)))
     if override.attributes is not None:
-        changes.append(Binding(("attrs",), node(override.attributes)))
+        changes.append(Binding(("attrs",), node(override.attributes, locate)))
     if override.source is not None:
-        changes.append(Binding(("src",), _source(override)))
+        changes.append(Binding(("src",), _source(override, locate)))
     if override.version is not None:
-        changes.append(Binding(("version",), node(override.version)))
+        changes.append(Binding(("version",), node(override.version, locate)))
     if override.patches:
-        changes.append(Binding(("patches",), ListOf(tuple(node(patch) for patch in override.patches))))
+        changes.append(Binding(("patches",), ListOf(tuple(node(patch, locate) for patch in override.patches))))
     return Call(Select(Var("nxcc"), (function,)), (ListOf(override.target), AttrSet(tuple(changes))))
 
 
-def _source(override: Override) -> Expr:
+def _source(override: Override, locate: Mapping[str, str]) -> Expr:
     """A folder as it is; what has a hash is fetched by it."""
     from urllib.parse import parse_qsl
 
@@ -111,7 +130,7 @@ def _source(override: Override) -> Expr:
 
     reference = plain(override.source)
     if not isinstance(reference, str):
-        return node(reference)
+        return node(reference, locate)
     scheme, _, rest = reference.partition(":")
     if not override.hash:
         return unlocked("src", reference)
@@ -132,7 +151,7 @@ def _fetch(function: str, bindings: tuple[Binding, ...]) -> Expr:
     return Call(Select(Var("pkgs"), (function,)), (AttrSet(bindings),))
 
 
-def _constants(environment: Environment, used_in: Sequence[Value]) -> tuple[Binding, ...]:
+def _constants(environment: Environment, used_in: Sequence[Value], locate: Mapping[str, str]) -> tuple[Binding, ...]:
     """Bindings of the params and lets that values name, in the order of their declaration."""
     declared: dict[str, Value] = {one.name: one.value for one in environment.parameters}
     declared.update((one.name, one.value) for one in environment.constants)
@@ -143,7 +162,7 @@ def _constants(environment: Environment, used_in: Sequence[Value]) -> tuple[Bind
             if name in declared and name not in used:
                 used.add(name)
                 values.append(declared[name])
-    return tuple(Binding((name,), node(value)) for name, value in declared.items() if name in used)
+    return tuple(Binding((name,), node(value, locate)) for name, value in declared.items() if name in used)
 
 
 def _named(value: Value, declared: Iterable[str]) -> Iterator[str]:
