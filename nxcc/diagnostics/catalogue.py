@@ -43,6 +43,7 @@ CATALOGUE: dict[str, Entry] = {
     "NX0122": Entry("error", "a relative path in Nix would point into the output"),
     "NX0123": Entry("error", "a {what} in the Nix fragment is not closed"),
     "NX0124": Entry("error", "the Nix fragment is empty"),
+    "NX0125": Entry("error", "Nix cannot parse this fragment: {reason}"),
     # Names
     "NX0201": Entry("error", "`{name}` is declared twice"),
     "NX0202": Entry("error", "`{name}` cannot be a name of your own"),
@@ -122,7 +123,7 @@ CATALOGUE: dict[str, Entry] = {
     "NX0703": Entry("error", "setting `{name}` takes {expected}"),
     "NX0704": Entry("error", "flavour `{flavour}` cannot honour {what}"),
     "NX0705": Entry("warning", "flavour `{flavour}` does not honour {what}"),
-    "NX0706": Entry("warning", "this nxcc does not compile flavour `{name}` yet"),
+    "NX0706": Entry("note", "this nxcc does not compile flavour `{name}` yet"),
     "NX0707": Entry("warning", "flavour `{name}` is left out"),
     "NX0708": Entry("error", "these statements hold in no flavour"),
     "NX0709": Entry("error", "setting `{name}` of flavour `{flavour}` cannot stand in a role"),

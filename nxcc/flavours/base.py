@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
+
+from nxcc.model.settings import Setting
 
 if TYPE_CHECKING:
     from nxcc.bundle import File
     from nxcc.model.environment import Environment
-
-
-class Setting(NamedTuple):
-    """A setting of a flavour.
-
-    ``kind`` is word, string, int, bool, size or duration; ``choices`` the words allowed (() for any); ``default``
-    what holds without it; ``several`` whether it takes more than one value.
-    """
-
-    name: str
-    kind: str
-    text: str
-    choices: tuple[str, ...] = ()
-    default: str = ""
-    several: bool = False
 
 
 class Flavour:
@@ -43,6 +30,9 @@ class Flavour:
     def plan(self, environment: Environment) -> list[File]:
         """The flavour's files, paths relative to the bundle (``docker/docker-compose.yml``), in order."""
         raise NotImplementedError
+
+
+__all__ = ["Flavour", "Setting", "setting"]
 
 
 def setting(environment: Environment, flavour: str, name: str, default: str, role: str = "") -> str:

@@ -124,7 +124,7 @@ class Definition(NamedTuple):
 
 
 class UseProfile(NamedTuple):
-    """A profile in a module's imports: ``module`` is a key of ``Environment.modules``, ``arguments`` by name."""
+    """A profile in a module's imports: ``module`` is the key of a Module, ``arguments`` by name."""
 
     module: str
     arguments: tuple[tuple[str, Value], ...]
@@ -146,14 +146,19 @@ class Body(NamedTuple):
     profiles: tuple[UseProfile, ...] = ()
     imports: tuple[Import, ...] = ()
     constants: tuple[tuple[str, Value], ...] = ()
+    scripts: tuple[Script, ...] = ()
     definitions: tuple[Definition, ...] = ()
     gated: tuple[Gated, ...] = ()
     features: tuple[str, ...] = ()
 
 
 class Module(NamedTuple):
-    """A profile as composition.nix binds it: a name, its parameters (empty for a plain module), its body."""
+    """A profile with one set of arguments, as composition.nix binds it.
 
+    ``key`` is unique among the modules; ``parameters`` are the names of its arguments (none for a plain module).
+    """
+
+    key: str
     name: str
     parameters: tuple[str, ...]
     body: Body
@@ -237,7 +242,7 @@ class Input(NamedTuple):
 
 
 class Override(NamedTuple):
-    """A package built differently: ``target`` is its path below pkgs.
+    """A package built differently: ``target`` is its path below pkgs, or below ``input`` where that is not "".
 
     ``source`` is a path, or a reference with its hash, or None.
     """
@@ -250,6 +255,7 @@ class Override(NamedTuple):
     attributes: Value
     arguments: Value
     span: Span
+    input: str = ""
 
 
 class Package(NamedTuple):
@@ -297,6 +303,14 @@ class Network(NamedTuple):
     trust_peers: bool
 
 
+class NamedFile(NamedTuple):
+    """A file or folder that the output refers to, by its absolute path; ``nix`` where it is Nix that is evaluated."""
+
+    path: str
+    nix: bool
+    span: Span
+
+
 class Test(NamedTuple):
     """A NixOS test script; the unnamed one has the name ""."""
 
@@ -308,7 +322,8 @@ class Test(NamedTuple):
 class Environment(NamedTuple):
     """A whole environment, evaluated.
 
-    ``sources`` are the files that the compile read, ``files`` the absolute paths that the output refers to.
+    ``sources`` are the texts that the compile read, ``files`` what the output refers to, ``folder`` the absolute path
+    of the root file's folder.
     """
 
     name: str
@@ -330,7 +345,8 @@ class Environment(NamedTuple):
     settings: tuple[Settings, ...] = ()
     tests: tuple[Test, ...] = ()
     sources: tuple[Source, ...] = ()
-    root: str = ""
+    files: tuple[NamedFile, ...] = ()
+    folder: str = ""
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -6,6 +6,7 @@ Plain ``None``, ``bool``, ``int``, ``float`` and ``str`` stand for themselves. T
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 from nxcc.diagnostics.core import Span
@@ -113,31 +114,26 @@ class Named(NamedTuple):
     value: Value
 
 
+class Operation(NamedTuple):
+    """An operation on something that only Nix knows: it stays in the output.
+
+    ``operator`` is an operator of the language, or "if" with condition, yes and no as operands, or "select" with a
+    value and the attribute names behind it.
+    """
+
+    operator: str
+    operands: tuple[Value, ...]
+
+
 class Unknown(NamedTuple):
     """What an expression evaluates to after an error in it was reported; anything made of it is unknown too."""
 
 
-Value: TypeAlias = (
-    bool
-    | int
-    | float
-    | str
-    | None
-    | Quantity
-    | Interpolated
-    | Items
-    | Attributes
-    | SourcePath
-    | Reference
-    | Fragment
-    | FlavourName
-    | SecretPath
-    | ScriptPath
-    | TextFile
-    | Modified
-    | Named
-    | Unknown
-)
+Value: TypeAlias = object
+"""A value: one of the plain types or of the classes above.
+
+Not their union: mypy expands a recursive union of twenty tuple types without end.
+"""
 
 UNKNOWN = Unknown()
 
@@ -147,3 +143,75 @@ def plain(value: Value) -> Value:
     while isinstance(value, Named):
         value = value.value
     return value
+
+
+def walk(value: Value) -> Iterator[Value]:
+    """The value and all values inside it, names followed."""
+    yield value
+    inner: tuple[Value, ...] = ()
+    if isinstance(value, Named | Modified):
+        inner = (value.value,)
+    elif isinstance(value, Interpolated):
+        inner = value.parts
+    elif isinstance(value, Items):
+        inner = value.items
+    elif isinstance(value, Attributes):
+        inner = tuple(entry.value for entry in value.entries)
+    elif isinstance(value, TextFile):
+        inner = (value.content,)
+    elif isinstance(value, Operation):
+        inner = value.operands
+    for part in inner:
+        yield from walk(part)
+
+
+def resolved(value: Value) -> Value:
+    """The value without names, and strings without interpolations where all their parts are known."""
+    value = plain(value)
+    if isinstance(value, Interpolated):
+        text = known_text(value)
+        return value if text is None else text
+    if isinstance(value, Items):
+        return Items(tuple(resolved(item) for item in value.items))
+    if isinstance(value, Attributes):
+        return Attributes(tuple(entry._replace(value=resolved(entry.value)) for entry in value.entries))
+    return value
+
+
+def known_text(value: Value) -> str | None:
+    """What a value reads as in a string; None where only Nix knows, or where it cannot stand in one."""
+    value = plain(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return written(value)
+    if isinstance(value, Quantity):
+        return value.text
+    if isinstance(value, SecretPath):
+        return f"/run/nxcc/secrets/{value.name}{'.pub' if value.public else ''}"
+    if isinstance(value, Interpolated):
+        texts = [known_text(part) for part in value.parts]
+        return None if any(text is None for text in texts) else "".join(text for text in texts if text is not None)
+    return None
+
+
+class Written(float):
+    """A float that remembers how it was written: numbers print as written."""
+
+    __slots__ = ("text",)
+    text: str
+
+
+def written(value: float) -> str:
+    """How a float reads in a string."""
+    return value.text if isinstance(value, Written) else repr(value)
+
+
+def nix_only(value: Value) -> bool:
+    """Whether only Nix knows what a value is."""
+    value = resolved(value)
+    return isinstance(value, Interpolated | Reference | Fragment | FlavourName | ScriptPath | TextFile | Operation)

@@ -6,7 +6,7 @@ expression.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from nxcc.diagnostics.core import Source, Span
 
@@ -24,6 +24,33 @@ class Comment(NamedTuple):
     text: str
     span: Span
 
+
+# ------------------------------------------------------------------ what nodes have in common
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Node(Protocol):
+        """Any node: all that is known of it is its place, until isinstance() tells more.
+
+        Not a union of the node types: mypy expands a recursive union of so many tuple types without end.
+        """
+
+        @property
+        def span(self) -> Span:
+            """Where it stands."""
+
+
+Expression: TypeAlias = "Node"
+"""A node that has a value, Literal to SetLiteral."""
+EntryStatement: TypeAlias = "Node"
+"""Assign, Nested, When or On."""
+RoleStatement: TypeAlias = "Node"
+"""A statement of a role or profile."""
+TopStatement: TypeAlias = "Node"
+"""A statement of a file."""
+Statement: TypeAlias = "Node"
+"""Any statement."""
 
 # ------------------------------------------------------------------ expressions
 
@@ -155,23 +182,6 @@ class SetLiteral(NamedTuple):
     span: Span
 
 
-Expression: TypeAlias = (
-    Literal
-    | QuantityLiteral
-    | String
-    | NixText
-    | Path
-    | Name
-    | Select
-    | Index
-    | Apply
-    | Unary
-    | Binary
-    | If
-    | ListLiteral
-    | Comprehension
-    | SetLiteral
-)
 Key: TypeAlias = Word | String
 
 # ------------------------------------------------------------------ blocks of options
@@ -217,9 +227,6 @@ class On(NamedTuple):
     flavours: tuple[Word, ...]
     body: tuple[Statement, ...]
     span: Span
-
-
-EntryStatement: TypeAlias = Assign | Nested | When | On
 
 
 class Setting(NamedTuple):
@@ -624,56 +631,6 @@ class Test(NamedTuple):
     name: Expression | None
     script: Expression
     span: Span
-
-
-RoleStatement: TypeAlias = (
-    Packages
-    | Ports
-    | Publish
-    | Service
-    | Enable
-    | Assign
-    | Nested
-    | Variable
-    | File
-    | Script
-    | OnBoot
-    | User
-    | Share
-    | Mount
-    | After
-    | Ready
-    | Resources
-    | Kernel
-    | KernelParams
-    | Import
-    | NixBody
-    | FlavourSettings
-    | Let
-    | When
-    | On
-)
-TopStatement: TypeAlias = (
-    Environment
-    | Nixpkgs
-    | Input
-    | Overlay
-    | Override
-    | Package
-    | Param
-    | Let
-    | Secret
-    | Script
-    | Include
-    | Profile
-    | Role
-    | Link
-    | Network
-    | FlavourSettings
-    | Setup
-    | Test
-)
-Statement: TypeAlias = RoleStatement | EntryStatement
 
 
 class Tree(NamedTuple):

@@ -1,0 +1,548 @@
+"""Bodies of roles and profiles: statements to NixOS options, and to the facts that flavours plan from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nxcc.diagnostics.nearest import did_you_mean
+from nxcc.model import arithmetic
+from nxcc.model import environment as e
+from nxcc.model.expressions import Evaluator, Scope, describe, path_span
+from nxcc.model.names import host_label
+from nxcc.model.packages import package, script
+from nxcc.model.users import user
+from nxcc.model.values import (
+    UNKNOWN,
+    Attributes,
+    Entry,
+    Fragment,
+    Interpolated,
+    Items,
+    Modified,
+    Named,
+    Quantity,
+    Reference,
+    SourcePath,
+    TextFile,
+    Unknown,
+    Value,
+    known_text,
+    nix_only,
+    plain,
+    resolved,
+    walk,
+)
+from nxcc.syntax import tree as t
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nxcc.diagnostics.core import Span
+
+
+class Facts:
+    """What flavours ask of a body, in the order of its statements."""
+
+    def __init__(self) -> None:
+        self.after: list[e.After] = []
+        self.ready: list[e.Ready] = []
+        self.ports: list[e.Ports] = []
+        self.publish: list[e.Publish] = []
+        self.shares: list[e.Share] = []
+        self.mounts: list[e.Mount] = []
+        self.resources: list[e.Resources] = []
+        self.kernels: list[e.Kernel] = []
+        self.settings: list[e.Settings] = []
+        self.secrets: list[str] = []
+
+    def extend(self, other: Facts) -> None:
+        """Add what another body has."""
+        for name, found in vars(self).items():
+            found.extend(item for item in getattr(other, name) if name != "secrets" or item not in found)
+
+
+class BodyReader:
+    """Reads the statements of one body.
+
+    ``only`` are the flavours in which it holds (empty for all), ``prefix`` the option path in front of its options.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, scope: Scope, facts: Facts, read: Readers, only: tuple[str, ...] = ()
+    ) -> None:
+        self.evaluator = evaluator
+        self.log = evaluator.log
+        self.scope = scope
+        self.facts = facts
+        self.read = read
+        self.only = only
+        self.imports: list[e.Import] = []
+        self.constants: list[tuple[str, t.Word]] = []
+        self.scripts: list[t.Script] = []
+        self.definitions: list[e.Definition] = []
+        self.gated: list[e.Gated] = []
+        self.features: list[str] = []
+
+    def body(self, statements: Sequence[t.Statement], profiles: tuple[e.UseProfile, ...] = ()) -> e.Body:
+        """The body that the statements make."""
+        self.declare(statements)
+        self.statements(statements)
+        constants = []
+        for name, word in self.constants:
+            value = plain(self.evaluator.value(t.Name(name, word.span), self.scope))
+            if not isinstance(value, Unknown):
+                constants.append((name, value))
+        scripts = tuple(made for made in (script(self.evaluator, s, self.scope) for s in self.scripts) if made)
+        self.secrets(scripts, constants)
+        return e.Body(
+            profiles,
+            tuple(self.imports),
+            tuple(constants),
+            scripts,
+            tuple(self.definitions),
+            tuple(self.gated),
+            tuple(self.features),
+        )
+
+    def declare(self, statements: Sequence[t.Statement]) -> None:
+        """Make the names of the body known first: the order of declarations is free."""
+        for statement in statements:
+            if isinstance(statement, t.Let | t.Script):
+                if not self.evaluator.names.local(statement.name, self.scope.spans):
+                    continue
+                if isinstance(statement, t.Let):
+                    self.scope.defer(statement.name, statement.value)
+                    self.constants.append((statement.name.text, statement.name))
+                else:
+                    self.scope.bind(statement.name, Reference("package", statement.name.text, ()))
+                    self.scripts.append(statement)
+        for statement in statements:
+            if isinstance(statement, t.When):
+                condition = self.evaluator.boolean(statement.condition, self.scope)
+                if condition is not None:
+                    self.declare(statement.yes if condition else statement.no)
+
+    def statements(self, statements: Sequence[t.Statement]) -> None:
+        """Read statements in order."""
+        for statement in statements:
+            method: Callable[[Any], None] = getattr(self, "_" + type(statement).__name__)
+            method(statement)
+
+    def define(self, path: tuple[str, ...], value: Value, span: Span) -> None:
+        """Give an option a value."""
+        if isinstance(value, Unknown) or "" in path:
+            return
+        if path[0] == "nixpkgs":
+            self.log.add(
+                "NX0602",
+                span,
+                option=".".join(path),
+                help="all roles share one nixpkgs: use `nixpkgs`, `overlay` and `override` at top level",
+            )
+            return
+        self.check_numbers(value, span)
+        self.definitions.append(e.Definition(path, value, span))
+
+    def check_numbers(self, value: Value, span: Span) -> None:
+        """Report quantities that are no whole number of their base unit, and strings that Nix cannot hold."""
+        stack: list[tuple[Value, Span]] = [(value, span)]
+        while stack:
+            part, place = stack.pop()
+            part = plain(part)
+            if isinstance(part, Quantity):
+                fault = arithmetic.option_number(part)
+                if isinstance(fault, arithmetic.Fault):
+                    self.log.add(fault.code, place, help=fault.help, **fault.fields)
+            elif isinstance(part, Attributes):
+                stack.extend((entry.value, entry.span) for entry in part.entries)
+            elif isinstance(part, Items):
+                stack.extend((item, place) for item in part.items)
+            elif isinstance(part, Modified):
+                stack.append((part.value, place))
+
+    def secrets(self, scripts: Sequence[e.Script], constants: Sequence[tuple[str, Value]]) -> None:
+        """Note which secrets the body uses, and give each its option."""
+        values = [d.value for d in self.definitions] + [value for _, value in constants]
+        values += [i.value for i in self.imports] + [s.content for s in scripts]
+        for name in self.read.secrets_in(values):
+            secret = self.evaluator.names.secrets[name]
+            words = (("owner", secret.owner), ("group", secret.group), ("mode", secret.mode))
+            entries = tuple(Entry((key,), word.text, word.span) for key, word in words if word)
+            self.definitions.append(e.Definition(("nxcc", "secrets", name), Attributes(entries), secret.span))
+            self.feature("secrets")
+            if name not in self.facts.secrets:
+                self.facts.secrets.append(name)
+
+    def feature(self, name: str) -> None:
+        """The body needs a module of nxcc's Nix library."""
+        if name not in self.features:
+            self.features.append(name)
+
+    def gate(self, statement: t.On, prefix: tuple[str, ...] = ()) -> None:
+        """``on FLAVOUR`` around statements, or around options below ``prefix``."""
+        flavours = tuple(dict.fromkeys(word.text for word in statement.flavours if self.read.flavour(word)))
+        if self.only:
+            flavours = tuple(name for name in flavours if name in self.only)
+            if not flavours:
+                self.log.add("NX0708", statement.span, help=f"around it is `on {', '.join(self.only)}`")
+                return
+        if not flavours:
+            return
+        inner = BodyReader(self.evaluator, Scope(self.scope), self.facts, self.read, flavours)
+        if prefix:
+            value = self.evaluator.entries(statement.body, inner.scope, inner.gate, prefix)
+            inner.define(prefix, value, statement.span)
+            body = inner.body(())
+        else:
+            body = inner.body(statement.body)
+        if body.definitions or body.imports:
+            self.gated.append(e.Gated(flavours, body))
+        self.gated.extend(body.gated)
+
+    # -------------------------------------------------------------- options
+
+    def _Assign(self, statement: t.Assign) -> None:
+        path = tuple(self.evaluator.key(key, self.scope) for key in statement.path)
+        value = self.evaluator.assigned(statement, self.scope, self.gate, path)
+        self.define(path, value, path_span(statement.path))
+
+    def _Nested(self, statement: t.Nested) -> None:
+        path = tuple(self.evaluator.key(key, self.scope) for key in statement.path)
+        value = self.evaluator.entries(statement.value.entries, self.scope, self.gate, path)
+        self.define(path, value, path_span(statement.path))
+
+    def _Service(self, statement: t.Service) -> None:
+        for name in statement.names:
+            path = ("services", *(self.evaluator.key(key, self.scope) for key in name))
+            if statement.options is None:
+                self.define((*path, "enable"), True, path_span(name))
+                continue
+            if name is not statement.names[-1]:
+                self.define((*path, "enable"), True, path_span(name))
+                continue
+            value = self.evaluator.entries(statement.options.entries, self.scope, self.gate, path)
+            if isinstance(value, Attributes):
+                enabled = any(entry.path == ("enable",) for entry in value.entries)
+                enable = () if enabled else (Entry(("enable",), True, path_span(name)),)
+                self.define(path, Attributes(enable + value.entries), path_span(name))
+
+    def _Enable(self, statement: t.Enable) -> None:
+        for name in statement.paths:
+            path = tuple(self.evaluator.key(key, self.scope) for key in name)
+            self.define((*path, "enable"), True, path_span(name))
+
+    def _Variable(self, statement: t.Variable) -> None:
+        value = self.evaluator.value(statement.value, self.scope)
+        bare = plain(value)
+        if isinstance(bare, int | float | Quantity) and not isinstance(bare, bool):
+            value = Interpolated((value,)) if isinstance(value, Named) else known_text(value)
+        elif isinstance(bare, bool | Attributes) or bare is None:
+            self.log.add("NX0301", statement.value.span, expected="a string", found=describe(bare))
+            return
+        self.define(("environment", "variables", statement.name.text), value, statement.name.span)
+
+    def _Packages(self, statement: t.Packages) -> None:
+        items = tuple(package(self.evaluator, item, self.scope) for item in statement.items)
+        if not any(isinstance(item, Unknown) for item in items):
+            self.define(("environment", "systemPackages"), Items(items), statement.span)
+
+    def _Script(self, statement: t.Script) -> None:
+        if statement in self.scripts:
+            item = Reference("package", statement.name.text, ())
+            self.define(("environment", "systemPackages"), Items((item,)), statement.name.span)
+
+    def _File(self, statement: t.File) -> None:
+        path = self.evaluator.text(statement.path, self.scope, "the path of a file")
+        value = self.evaluator.value(statement.value, self.scope)
+        if path is None or isinstance(plain(value), Unknown):
+            return
+        if not self.absolute(path, statement.path.span):
+            return
+        source = isinstance(plain(value), SourcePath | Reference | Fragment | TextFile)
+        if statement.from_path:
+            if not source and not nix_only(value):
+                self.log.add("NX0301", statement.value.span, expected="a path or a package", found=describe(value))
+                return
+        elif source or (not isinstance(plain(value), str | Interpolated) and not nix_only(value)):
+            help = "`from` takes a file, a package or Nix" if source else ()
+            self.log.add("NX0301", statement.value.span, expected="a string", found=describe(value), help=help)
+            return
+        words = [("mode", statement.mode), ("user", statement.user), ("group", statement.group)]
+        span = statement.path.span
+        if path.startswith("/etc/"):
+            content = Entry(("source" if statement.from_path else "text",), value, statement.value.span)
+            given = tuple(Entry((key,), word.text, word.span) for key, word in words if word)
+            self.define(("environment", "etc", path[5:]), Attributes((content, *given)), span)
+            return
+        if not statement.from_path:
+            value = TextFile(_store_name(path), value)
+        self.define(("systemd", "tmpfiles", "rules"), Items((_tmpfiles(path, dict(words), value),)), span)
+
+    def absolute(self, path: str, span: Span) -> bool:
+        """Whether a path of the node's is absolute and clean; reported where not."""
+        parts = path.split("/")[1:]
+        clean = path.startswith("/") and path != "/" and not any(part in ("", ".", "..") for part in parts)
+        if not clean or "\n" in path:
+            self.log.add("NX0415", span, path=path, help="a path on the node begins with `/` and has no `..`")
+            return False
+        return True
+
+    def _OnBoot(self, statement: t.OnBoot) -> None:
+        value = self.evaluator.value(statement.value, self.scope)
+        if not isinstance(plain(value), str | Interpolated | Unknown) and not nix_only(value):
+            self.log.add("NX0301", statement.value.span, expected="a string", found=describe(value))
+            return
+        if isinstance(plain(value), Unknown):
+            return
+        span = statement.name.span
+        unit = [Entry(("wantedBy",), Items(("multi-user.target",)), span)]
+        if statement.after:
+            unit.append(Entry(("after",), Items(tuple(word.text for word in statement.after)), span))
+        service = (Entry(("Type",), "oneshot", span), Entry(("RemainAfterExit",), True, span))
+        unit.append(Entry(("serviceConfig",), Attributes(service), span))
+        unit.append(Entry(("script",), value, statement.value.span))
+        self.define(("systemd", "services", statement.name.text), Attributes(tuple(unit)), span)
+
+    def _User(self, statement: t.User) -> None:
+        for path, value, span in user(self.evaluator, statement, self.scope):
+            self.define(path, value, span)
+
+    def _Import(self, statement: t.Import) -> None:
+        node = statement.value
+        if isinstance(node, t.Path | t.String):
+            path = self.evaluator.path(node, self.scope, nix=True, what="module")
+            value: Value = UNKNOWN if path is None else SourcePath(path)
+        else:
+            value = self.evaluator.value(node, self.scope)
+            if not nix_only(value) and not isinstance(value, Unknown):
+                self.log.add("NX0301", node.span, expected="a NixOS module", found=describe(value))
+                return
+        if not isinstance(plain(value), Unknown):
+            self.imports.append(e.Import(value, False, statement.span))
+
+    def _NixBody(self, statement: t.NixBody) -> None:
+        value = self.evaluator.value(statement.value, self.scope)
+        self.imports.append(e.Import(value, True, statement.span))
+
+    def _Kernel(self, statement: t.Kernel) -> None:
+        value = self.evaluator.value(statement.value, self.scope)
+        if isinstance(plain(value), Unknown):
+            return
+        if not nix_only(value):
+            self.log.add(
+                "NX0301",
+                statement.value.span,
+                expected="a set of kernel packages",
+                found=describe(value),
+                help="for example `kernel pkgs.linuxPackages_latest`",
+            )
+            return
+        self.facts.kernels.append(e.Kernel(value, (), statement.span, self.only))
+        self.define(("boot", "kernelPackages"), value, statement.span)
+
+    def _KernelParams(self, statement: t.KernelParams) -> None:
+        values = [self.evaluator.text(value, self.scope, "a kernel parameter") for value in statement.values]
+        known = tuple(value for value in values if value is not None)
+        self.facts.kernels.append(e.Kernel(None, known, statement.span, self.only))
+        self.define(("boot", "kernelParams"), Items(known), statement.span)
+
+    # -------------------------------------------------------------- the network
+
+    def _Ports(self, statement: t.Ports) -> None:
+        found: dict[tuple[str, bool], list[Value]] = {}
+        for item in statement.items:
+            first = self.port(item.first)
+            last = self.port(item.last) if item.last else first
+            if first is None or last is None:
+                continue
+            low, high, protocol = plain(first), plain(last), item.protocol or "tcp"
+            assert isinstance(low, int)
+            assert isinstance(high, int)
+            if high < low:
+                self.log.add("NX0407", item.span, port=f"{low}-{high}", help=f"did you mean `{high}-{low}`?")
+                continue
+            self.facts.ports.append(e.Ports(low, high, protocol, self.only))
+            if item.last:
+                span = item.span
+                entry = Attributes((Entry(("from",), first, span), Entry(("to",), last, span)))
+                found.setdefault((protocol, True), []).append(entry)
+            else:
+                found.setdefault((protocol, False), []).append(first)
+        for (protocol, range_), values in found.items():
+            option = f"allowed{protocol.upper()}Port{'Ranges' if range_ else 's'}"
+            self.define(("networking", "firewall", option), Items(tuple(values)), statement.span)
+
+    def port(self, node: t.Expression) -> Value:
+        """A port number, under its name where it has one; None after an error."""
+        value = self.evaluator.value(node, self.scope)
+        number = resolved(value)
+        if isinstance(number, Unknown):
+            return None
+        if not isinstance(number, int) or isinstance(number, bool):
+            self.log.add("NX0301", node.span, expected="a port number", found=describe(number))
+            return None
+        if not 1 <= number <= 65535:
+            self.log.add("NX0407", node.span, port=number, notes="ports are numbers from 1 to 65535")
+            return None
+        return value
+
+    def _Publish(self, statement: t.Publish) -> None:
+        for item in statement.items:
+            host, node = plain(self.port(item.host)), plain(self.port(item.node))
+            if isinstance(host, int) and isinstance(node, int):
+                address = item.address or "127.0.0.1"
+                if not _ip_address(address):
+                    self.log.add("NX0402", item.span, name=address, what="an address")
+                    continue
+                protocol = item.protocol or "tcp"
+                self.facts.publish.append(e.Publish(address, host, node, protocol, item.span, self.only))
+
+    def _Share(self, statement: t.Share) -> None:
+        directory = self.evaluator.text(statement.directory, self.scope, "a shared directory")
+        if directory is None or not self.absolute(directory, statement.directory.span):
+            return
+        span = statement.directory.span
+        self.facts.shares.append(e.Share(directory, statement.read_only, span, self.only))
+        read_only = (Entry(("readOnly",), True, span),) if statement.read_only else ()
+        self.feature("shares")
+        self.define(("nxcc", "shares", directory), Attributes(read_only), span)
+
+    def _Mount(self, statement: t.Mount) -> None:
+        directory = self.evaluator.text(statement.directory, self.scope, "a mount point")
+        source = self.evaluator.text(statement.at, self.scope, "a directory") if statement.at else directory
+        role = self.read.role(statement.role)
+        if directory is None or source is None or role is None:
+            return
+        if not self.absolute(directory, statement.directory.span):
+            return
+        span = statement.directory.span
+        self.facts.mounts.append(e.Mount(directory, statement.role.text, source, statement.span, self.only))
+        entries = [("role", statement.role.text), ("host", role.hosts[0]), ("source", source)]
+        self.feature("shares")
+        value = Attributes(tuple(Entry((key,), text, span) for key, text in entries))
+        self.define(("nxcc", "mounts", directory), value, span)
+
+    def _After(self, statement: t.After) -> None:
+        for word in statement.roles:
+            if self.read.role(word):
+                self.facts.after.append(e.After(word.text, word.span, self.only))
+
+    def _Ready(self, statement: t.Ready) -> None:
+        for condition in statement.conditions:
+            if condition.kind == "port":
+                value = self.port(condition.value)
+                argument = None if value is None else str(plain(value))
+            else:
+                value = self.evaluator.text(condition.value, self.scope, "what ready means")
+                argument = value
+            if value is None or argument is None:
+                continue
+            if condition.kind == "unit" and ("." not in argument or any(char in argument for char in " \n/'\"")):
+                self.log.add(
+                    "NX0402", condition.value.span, name=argument, what="a unit", help="for example sshd.service"
+                )
+                continue
+            self.facts.ready.append(e.Ready(condition.kind, argument, condition.span, self.only))
+            self.feature("readiness")
+            entry = Attributes((Entry((condition.kind,), value, condition.span),))
+            self.define(("nxcc", "ready"), Items((entry,)), condition.span)
+
+    def _Resources(self, statement: t.Resources) -> None:
+        found: dict[str, int | float] = {}
+        for field in statement.fields:
+            name = field.name.text
+            if name not in ("cpus", "memory", "disk"):
+                near = did_you_mean(name, ("cpus", "memory", "disk")) or "there are `cpus`, `memory` and `disk`"
+                self.log.add("NX0204", field.name.span, name=name, what="resources", help=near)
+                continue
+            value = self.evaluator.known(field.value, self.scope, "a resource")
+            if isinstance(value, Unknown):
+                continue
+            if name == "cpus":
+                good = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+                amount: Any = value
+            else:
+                good = isinstance(value, Quantity) and value.dimension == "size" and value.amount >= 1
+                amount = int(value.amount) if isinstance(value, Quantity) else 0
+            if not good:
+                expected = "a number of processors above 0" if name == "cpus" else "a size such as 2GiB"
+                self.log.add("NX0301", field.value.span, expected=expected, found=describe(value))
+                continue
+            if name in found:
+                self.log.add("NX0319", field.name.span, name=name)
+            found[name] = amount
+        memory, disk = found.get("memory"), found.get("disk")
+        self.facts.resources.append(
+            e.Resources(
+                found.get("cpus"),
+                None if memory is None else int(memory),
+                None if disk is None else int(disk),
+                statement.span,
+                self.only,
+            )
+        )
+
+    def _FlavourSettings(self, statement: t.FlavourSettings) -> None:
+        settings = self.read.settings(statement, self.scope)
+        if settings:
+            self.facts.settings.append(settings)
+
+    # -------------------------------------------------------------- structure
+
+    def _Let(self, statement: t.Let) -> None:
+        """Declared before."""
+
+    def _When(self, statement: t.When) -> None:
+        condition = self.evaluator.boolean(statement.condition, self.scope)
+        if condition is not None:
+            self.statements(statement.yes if condition else statement.no)
+
+    def _On(self, statement: t.On) -> None:
+        self.gate(statement)
+
+
+class Readers:
+    """What bodies ask of the whole environment."""
+
+    def role(self, word: t.Word) -> Any:
+        """The RoleNames of a role; None, reported, for an unknown one."""
+        raise NotImplementedError
+
+    def flavour(self, word: t.Word) -> bool:
+        """Whether a flavour is known; reported where not."""
+        raise NotImplementedError
+
+    def settings(self, statement: t.FlavourSettings, scope: Scope) -> e.Settings | None:
+        """The settings of a flavour, with their values."""
+        raise NotImplementedError
+
+    def secrets_in(self, values: Sequence[Value]) -> list[str]:
+        """The names of the secrets that values refer to, scripts followed, in order."""
+        raise NotImplementedError
+
+
+def _ip_address(text: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _store_name(path: str) -> str:
+    """A name in the Nix store for the file at a path."""
+    name = "".join(char if char.isascii() and (char.isalnum() or char in "+-._?=") else "-" for char in path)
+    return name.strip("-.")[-80:] or "file"
+
+
+def _tmpfiles(path: str, words: dict[str, t.Word | None], value: Value) -> Value:
+    """A rule of tmpfiles.d(5): a link to the store, or a copy where mode or owner are asked for."""
+    quoted = '"' + "".join({"%": "%%", '"': '\\"', "\\": "\\\\"}.get(char, char) for char in path) + '"'
+    mode, owner, group = (words[key].text if words[key] else "-" for key in ("mode", "user", "group"))  # type: ignore[union-attr]
+    kind = "C" if any(words.values()) else "L+"
+    return Interpolated((f"{kind} {quoted} {mode} {owner} {group} - ", value))
+
+
+__all__ = ["BodyReader", "Facts", "Readers", "host_label", "walk"]

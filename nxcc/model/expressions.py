@@ -1,0 +1,678 @@
+"""Expressions to values: everything but packages, ``flavour.name`` and Nix is evaluated here.
+
+An operation on what only Nix knows stays in the value, as an Operation.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nxcc.diagnostics.core import Label, Span
+from nxcc.diagnostics.nearest import did_you_mean
+from nxcc.model import arithmetic
+from nxcc.model.environment import NamedFile
+from nxcc.model.names import FUNCTIONS, KINDS, Names, word_of
+from nxcc.model.values import (
+    UNKNOWN,
+    Attributes,
+    Entry,
+    FlavourName,
+    Fragment,
+    Interpolated,
+    Items,
+    Modified,
+    Named,
+    Operation,
+    Quantity,
+    Reference,
+    ScriptPath,
+    SecretPath,
+    SourcePath,
+    TextFile,
+    Unknown,
+    Value,
+    Written,
+    known_text,
+    nix_only,
+    plain,
+    resolved,
+)
+from nxcc.syntax import tree as t
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nxcc.diagnostics.core import Log
+
+MAX_LIST = arithmetic.MAX_RANGE
+
+
+class Scope:
+    """The local names of a place: profile parameters, ``let`` in a body, the name of a comprehension.
+
+    A local is a value, or an expression that is evaluated when it is first used.
+    """
+
+    def __init__(self, outer: Scope | None = None) -> None:
+        self.values: dict[str, Value] = dict(outer.values) if outer else {}
+        self.lazy: dict[str, t.Expression] = dict(outer.lazy) if outer else {}
+        self.spans: dict[str, Span] = dict(outer.spans) if outer else {}
+
+    def bind(self, name: t.Word, value: Value) -> None:
+        """Add a local with its value."""
+        self.values[name.text] = value
+        self.spans[name.text] = name.span
+
+    def defer(self, name: t.Word, expression: t.Expression) -> None:
+        """Add a local whose value is not known yet."""
+        self.lazy[name.text] = expression
+        self.spans[name.text] = name.span
+
+
+GLOBAL = Scope()
+
+
+class RoleNames(NamedTuple):
+    """What expressions can ask of a role."""
+
+    size: int
+    hosts: tuple[str, ...]
+
+
+class Evaluator:
+    """Evaluates expressions; knows all declarations."""
+
+    def __init__(self, names: Names, log: Log, setup: str, folder: str) -> None:
+        self.names = names
+        self.log = log
+        self.setup = setup
+        self.folder = folder
+        self.cache: dict[str, Value] = {}
+        self.files: dict[str, NamedFile] = {}
+        self.reads: dict[str, Span] = {}
+        self._open: list[str] = []
+        self.parameter: Callable[[t.Param], Value] = lambda _: UNKNOWN
+        self.nodes: Callable[[t.Role], RoleNames | None] = lambda _: None
+
+    # -------------------------------------------------------------- entry points
+
+    def value(self, node: t.Expression, scope: Scope = GLOBAL) -> Value:
+        """The value of an expression; UNKNOWN after an error, which is reported."""
+        method: Callable[[Any, Scope], Value] = getattr(self, "_" + type(node).__name__)
+        return method(node, scope)
+
+    def known(self, node: t.Expression, scope: Scope, what: str) -> Value:
+        """A value that must be known now: names and interpolations resolved. ``what`` says what it is for."""
+        value = resolved(self.value(node, scope))
+        if nix_only(value):
+            self.log.add("NX0314", node.span, what=what, label=f"this is {describe(value)}")
+            return UNKNOWN
+        return value
+
+    def boolean(self, node: t.Expression, scope: Scope) -> bool | None:
+        """A condition's value; None after an error."""
+        value = resolved(self.value(node, scope))
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, Unknown):
+            return None
+        if nix_only(value):
+            if any(isinstance(part, FlavourName) for part in _all(value)):
+                self.log.add("NX0317", node.span, help="use `on FLAVOUR { … }`")
+            else:
+                self.log.add("NX0314", node.span, what="the condition")
+        else:
+            self.log.add("NX0305", node.span, found=describe(value))
+        return None
+
+    def text(self, node: t.Expression, scope: Scope = GLOBAL, what: str = "this text") -> str | None:
+        """A string that must be known now; None after an error."""
+        value = self.known(node, scope, what)
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, Unknown):
+            self.log.add("NX0301", node.span, expected="a string", found=describe(value))
+        return None
+
+    def integer(self, node: t.Expression, scope: Scope, what: str) -> int | None:
+        """A whole number that must be known now; None after an error."""
+        value = self.known(node, scope, what)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if not isinstance(value, Unknown):
+            self.log.add("NX0301", node.span, expected="a whole number", found=describe(value))
+        return None
+
+    def key(self, key: t.Key, scope: Scope) -> str:
+        """An attribute name; "" after an error."""
+        if isinstance(key, t.Word):
+            return key.text
+        return self.text(key, scope, "an attribute's name") or ""
+
+    def path(self, node: t.Path | t.String, scope: Scope, *, nix: bool, what: str = "file or folder") -> str | None:
+        """The absolute path of an existing file or folder that the output will refer to; None after an error."""
+        text = node.text if isinstance(node, t.Path) else self.text(node, scope, "a path")
+        if text is None:
+            return None
+        absolute = self.absolute(text, node.span)
+        if not os.path.exists(absolute):
+            self.log.add("NX0501", node.span, what=what, path=text, notes=f"looked for {absolute}")
+            return None
+        self.files.setdefault(absolute, NamedFile(absolute, nix, node.span))
+        if nix:
+            self.files[absolute] = self.files[absolute]._replace(nix=True)
+        return absolute
+
+    def absolute(self, text: str, span: Span) -> str:
+        """A path as the file that names it means it."""
+        folder = os.path.dirname(span.source.path) if span.source.path else self.folder
+        return os.path.normpath(os.path.join(folder, text))
+
+    # -------------------------------------------------------------- literals
+
+    def _Literal(self, node: t.Literal, scope: Scope) -> Value:
+        if isinstance(node.value, float):
+            value = Written(node.value)
+            value.text = node.text
+            return value
+        return node.value
+
+    def _QuantityLiteral(self, node: t.QuantityLiteral, scope: Scope) -> Value:
+        return arithmetic.quantity(node.number, node.unit)
+
+    def _String(self, node: t.String, scope: Scope) -> Value:
+        parts: list[Value] = []
+        unknown = False
+        for part in node.parts:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            value = self.value(part, scope)
+            bare = plain(value)
+            if isinstance(bare, Unknown):
+                unknown = True
+            elif isinstance(bare, Interpolated):
+                parts.extend(bare.parts if not isinstance(value, Named) else (value,))
+            elif isinstance(bare, bool | Items | Attributes | Modified) or bare is None:
+                self.log.add("NX0306", part.span, found=describe(bare), help=_way_out(bare))
+                unknown = True
+            else:
+                parts.append(value)
+        if unknown:
+            return UNKNOWN
+        joined: list[Value] = []
+        for value in parts:
+            named = isinstance(value, Named)
+            text = None if named or isinstance(value, SecretPath) else known_text(value)
+            if text is not None and joined and isinstance(joined[-1], str):
+                joined[-1] += text
+            elif text != "":
+                joined.append(value if text is None else text)
+        if not joined:
+            return ""
+        if len(joined) == 1 and isinstance(joined[0], str):
+            return joined[0]
+        return Interpolated(tuple(joined))
+
+    def _NixText(self, node: t.NixText, scope: Scope) -> Value:
+        if "secret" in node.text or "script" in node.text:
+            from nxcc.syntax.nix import scan
+
+            for head, name in scan(node.text).selections:
+                if head == "secret" and name not in self.names.secrets:
+                    self.log.add(
+                        "NX0203", node.span, kind="secret", name=name, help=did_you_mean(name, self.names.secrets)
+                    )
+        return Fragment(node.text, node.span)
+
+    def _Path(self, node: t.Path, scope: Scope) -> Value:
+        path = self.path(node, scope, nix=False)
+        return UNKNOWN if path is None else SourcePath(path)
+
+    # -------------------------------------------------------------- names
+
+    def _Name(self, node: t.Name, scope: Scope) -> Value:
+        name = node.text
+        if name in scope.values:
+            return scope.values[name]
+        if name in scope.lazy:
+            value = self._once(name, node, scope.lazy[name], scope)
+            scope.values[name] = value if isinstance(value, Unknown) else Named(name, value)
+            return scope.values[name]
+        return self._global(node)
+
+    def _global(self, node: t.Name) -> Value:
+        name = node.text
+        if name in self.cache:
+            return self.cache[name]
+        statement = self.names.values.get(name)
+        if isinstance(statement, t.Param):
+            value = self.parameter(statement)
+        elif isinstance(statement, t.Let):
+            value = self._once(name, node, statement.value, GLOBAL)
+        elif isinstance(statement, t.Package | t.Script):
+            return Reference("package", name, ())
+        else:
+            return self._no_value(node, statement)
+        self.cache[name] = value if isinstance(value, Unknown) else Named(name, value)
+        return self.cache[name]
+
+    def _once(self, name: str, node: t.Name, expression: t.Expression, scope: Scope) -> Value:
+        """Evaluate a definition, refusing one that needs itself."""
+        if name in self._open:
+            cycle = " → ".join([*self._open[self._open.index(name) :], name])
+            self.log.add("NX0210", node.span, name=name, notes=cycle if cycle.count("→") > 1 else ())
+            return UNKNOWN
+        self._open.append(name)
+        try:
+            return self.value(expression, scope)
+        finally:
+            self._open.pop()
+
+    def _no_value(self, node: t.Name, statement: t.TopStatement | None) -> Value:
+        name = node.text
+        if statement is not None:
+            kind = KINDS[type(statement)]
+            help: dict[str, str] = {
+                "role": f"`{name}.host`, `{name}.hosts` and `{name}.count` have values",
+                "input": f"`{name}.x` is its package or module x",
+            }
+            self.log.add(
+                "NX0209",
+                node.span,
+                name=name,
+                found=f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}",
+                wanted="a value",
+                help=help.get(kind, ()),
+                secondary=(Label(word_of(statement).span, "declared here"),),
+            )
+            return UNKNOWN
+        if name in ("pkgs", "secret", "script", "setup", "flavour"):
+            shown = {"setup": "setup.name", "flavour": "flavour.name"}.get(name, f"{name}.NAME")
+            self.log.add(
+                "NX0209", node.span, name=name, found="a set of names", wanted="a value", help=f"use `{shown}`"
+            )
+            return UNKNOWN
+        if name in ("lib", "config", "modulesPath", "inputs"):
+            self.log.add(
+                "NX0203",
+                node.span,
+                kind="name",
+                name=name,
+                label="no value of this language has this name",
+                help="Nix knows it: write the expression in backticks",
+            )
+            return UNKNOWN
+        self.unknown_name(node)
+        return UNKNOWN
+
+    def unknown_name(self, node: t.Name | t.Word) -> None:
+        """Report a name that nothing has, with the nearest that something has."""
+        name = node.text
+        near = did_you_mean(name, [*self.names.values, *FUNCTIONS])
+        head, dash, tail = name.rpartition("-")
+        if dash and head in self.names.values and (tail.isdigit() or tail in self.names.values):
+            near = (f"for the difference write `{head} - {tail}`",)
+        elif name in self.names.secrets:
+            near = (f"the secret is `secret.{name}`",)
+        elif name in ("True", "False", "None", "yes", "no"):
+            near = ("the literals are `true`, `false` and `null`",)
+        labels = ()
+        for candidate, statement in self.names.values.items():
+            if near and near[0] == f"did you mean `{candidate}`?":
+                text = f"a {KINDS[type(statement)]} with a similar name"
+                labels = (Label(word_of(statement).span, text),)  # type: ignore[assignment]
+        self.log.add(
+            "NX0203",
+            node.span,
+            kind="name",
+            name=name,
+            label="no role, parameter or constant has this name",
+            secondary=labels,
+            help=near,
+        )
+
+    def _Select(self, node: t.Select, scope: Scope) -> Value:
+        keys: list[t.Key] = []
+        base: t.Expression = node
+        while isinstance(base, t.Select):
+            keys.append(base.key)
+            base = base.base
+        keys.reverse()
+        names = tuple(self.key(key, scope) for key in keys)
+        if isinstance(base, t.Name) and base.text not in scope.spans:
+            special = self._special(base, names, keys, node)
+            if special is not None:
+                return special
+        return self._attribute(self.value(base, scope), names, keys)
+
+    def _special(self, base: t.Name, names: tuple[str, ...], keys: Sequence[t.Key], node: t.Select) -> Value | None:
+        head = base.text
+        if head == "pkgs":
+            return Reference("pkgs", "pkgs", names)
+        if head == "secret":
+            return self._secret(names, keys)
+        if head == "script":
+            if len(names) == 1 and isinstance(self.names.values.get(names[0]), t.Script):
+                return ScriptPath(names[0])
+            scripts = [name for name, x in self.names.values.items() if isinstance(x, t.Script)]
+            self.log.add("NX0203", keys[0].span, kind="script", name=names[0], help=did_you_mean(names[0], scripts))
+            return UNKNOWN
+        if head in ("setup", "flavour"):
+            if names != ("name",):
+                self.log.add(
+                    "NX0316",
+                    keys[0].span,
+                    found=f"`{head}`",
+                    name=".".join(names),
+                    help=f"`{head}.name` is all there is",
+                )
+                return UNKNOWN
+            return self.setup if head == "setup" else FlavourName()
+        statement = self.names.values.get(head)
+        if isinstance(statement, t.Input):
+            return Reference("input", head, names)
+        if isinstance(statement, t.Package | t.Script):
+            return Reference("package", head, names)
+        if isinstance(statement, t.Role):
+            return self._role(statement, names, keys)
+        return None
+
+    def _secret(self, names: tuple[str, ...], keys: Sequence[t.Key]) -> Value:
+        secret = self.names.secrets.get(names[0])
+        if secret is None:
+            self.log.add(
+                "NX0203", keys[0].span, kind="secret", name=names[0], help=did_you_mean(names[0], self.names.secrets)
+            )
+            return UNKNOWN
+        if len(names) == 1:
+            return SecretPath(names[0], False)
+        if names[1:] == ("pub",) and secret.ssh_key:
+            return SecretPath(names[0], True)
+        help = "`.pub` is the public half of an ssh-key" if not secret.ssh_key else "`.pub` is its public half"
+        self.log.add("NX0316", keys[1].span, found=f"secret `{names[0]}`", name=".".join(names[1:]), help=help)
+        return UNKNOWN
+
+    def _role(self, statement: t.Role, names: tuple[str, ...], keys: Sequence[t.Key]) -> Value:
+        facts = self.nodes(statement)
+        if len(names) != 1 or names[0] not in ("host", "hosts", "count"):
+            self.log.add(
+                "NX0316",
+                keys[0].span,
+                found=f"role `{statement.name.text}`",
+                name=".".join(names),
+                help="a role has `host`, `hosts` and `count`",
+            )
+            return UNKNOWN
+        if facts is None:
+            return UNKNOWN
+        if names[0] == "count":
+            return facts.size
+        return facts.hosts[0] if names[0] == "host" else Items(facts.hosts)
+
+    def _attribute(self, value: Value, names: tuple[str, ...], keys: Sequence[t.Key]) -> Value:
+        for i, name in enumerate(names):
+            bare = plain(value)
+            if isinstance(bare, Unknown):
+                return UNKNOWN
+            if isinstance(bare, Reference):
+                return bare._replace(path=bare.path + names[i:])
+            if isinstance(bare, Fragment | Operation):
+                return Operation("select", (bare, *names[i:]))
+            found = lookup(bare, name) if isinstance(bare, Attributes) else None
+            if found is None:
+                near = did_you_mean(name, [e.path[0] for e in bare.entries]) if isinstance(bare, Attributes) else ()
+                self.log.add("NX0316", keys[i].span, found=describe(bare), name=name, help=near)
+                return UNKNOWN
+            value = found
+        return value
+
+    # -------------------------------------------------------------- operators
+
+    def _Index(self, node: t.Index, scope: Scope) -> Value:
+        base = resolved(self.value(node.base, scope))
+        index = self.integer(node.at, scope, "an index")
+        if isinstance(base, Unknown) or index is None:
+            return UNKNOWN
+        if not isinstance(base, Items):
+            self.log.add("NX0301", node.base.span, expected="a list", found=describe(base))
+            return UNKNOWN
+        if not 0 <= index < len(base.items):
+            self.log.add(
+                "NX0307", node.at.span, index=index, length=_elements(len(base.items)), notes="the first one is 0"
+            )
+            return UNKNOWN
+        return base.items[index]
+
+    def _Unary(self, node: t.Unary, scope: Scope) -> Value:
+        value = resolved(self.value(node.operand, scope))
+        if isinstance(value, Unknown):
+            return UNKNOWN
+        if nix_only(value):
+            return Operation(node.operator, (value,))
+        if node.operator == "not" and isinstance(value, bool):
+            return not value
+        if node.operator == "-" and isinstance(value, int | float) and not isinstance(value, bool):
+            return -value
+        self.log.add("NX0302", node.span, operator=node.operator, operands=describe(value))
+        return UNKNOWN
+
+    def _Binary(self, node: t.Binary, scope: Scope) -> Value:
+        left = self.value(node.left, scope)
+        if node.operator in ("and", "or"):
+            return self._logic(node, resolved(left), scope)
+        right = self.value(node.right, scope)
+        if isinstance(plain(left), Unknown) or isinstance(plain(right), Unknown):
+            return UNKNOWN
+        first, second = plain(left), plain(right)
+        if node.operator == "++" and isinstance(first, Items) and isinstance(second, Items):
+            # Elements may be Nix's own; the list itself is known.
+            return Items(first.items + second.items)
+        left, right = resolved(left), resolved(right)
+        if nix_only(left) or nix_only(right):
+            return Operation(node.operator, (left, right))
+        result = arithmetic.operate(node.operator, left, right)
+        if isinstance(result, arithmetic.Fault):
+            span = node.right.span if result.code == "NX0308" else node.operator_span
+            fields: dict[str, Any] = {
+                "operator": node.operator,
+                "operands": f"{describe(left)} and {describe(right)}",
+                **result.fields,
+            }
+            self.log.add(result.code, span, help=result.help, **fields)
+            return UNKNOWN
+        return result
+
+    def _logic(self, node: t.Binary, left: Value, scope: Scope) -> Value:
+        if isinstance(left, bool) and left == (node.operator == "or"):
+            return left
+        right = resolved(self.value(node.right, scope))
+        if isinstance(left, Unknown) or isinstance(right, Unknown):
+            return UNKNOWN
+        for value, span in ((left, node.left.span), (right, node.right.span)):
+            if not isinstance(value, bool) and not nix_only(value):
+                self.log.add("NX0302", span, operator=node.operator, operands=describe(value))
+                return UNKNOWN
+        if nix_only(left) or nix_only(right):
+            return Operation(node.operator, (left, right))
+        return right
+
+    def _If(self, node: t.If, scope: Scope) -> Value:
+        condition = resolved(self.value(node.condition, scope))
+        if nix_only(condition):
+            yes, no = self.value(node.yes, scope), self.value(node.no, scope)
+            if isinstance(yes, Unknown) or isinstance(no, Unknown):
+                return UNKNOWN
+            return Operation("if", (condition, yes, no))
+        if isinstance(condition, bool):
+            return self.value(node.yes if condition else node.no, scope)
+        if not isinstance(condition, Unknown):
+            self.log.add("NX0305", node.condition.span, found=describe(condition))
+        return UNKNOWN
+
+    # -------------------------------------------------------------- lists, sets, calls
+
+    def _ListLiteral(self, node: t.ListLiteral, scope: Scope) -> Value:
+        items = tuple(self.value(item, scope) for item in node.items)
+        return UNKNOWN if any(isinstance(item, Unknown) for item in items) else Items(items)
+
+    def _Comprehension(self, node: t.Comprehension, scope: Scope) -> Value:
+        source = resolved(self.value(node.source, scope))
+        if not self.names.local(node.name, scope.spans) or isinstance(source, Unknown):
+            return UNKNOWN
+        if not isinstance(source, Items):
+            self.log.add("NX0301", node.source.span, expected="a list or a range", found=describe(source))
+            return UNKNOWN
+        items: list[Value] = []
+        for item in source.items:
+            inner = Scope(scope)
+            inner.bind(node.name, item)
+            items.append(self.value(node.item, inner))
+            if isinstance(items[-1], Unknown):
+                return UNKNOWN
+        return Items(tuple(items))
+
+    def _SetLiteral(self, node: t.SetLiteral, scope: Scope) -> Value:
+        return self.entries(node.entries, scope, None)
+
+    def entries(
+        self,
+        statements: Sequence[t.Statement],
+        scope: Scope,
+        on: Callable[[t.On, tuple[str, ...]], None] | None,
+        prefix: tuple[str, ...] = (),
+    ) -> Value:
+        """A set from its statements; ``on`` takes the parts for some flavours only, with the path where they stand."""
+        found: list[Entry] = []
+        unknown = False
+        for statement in statements:
+            if isinstance(statement, t.Assign):
+                path = tuple(self.key(key, scope) for key in statement.path)
+                value = self.assigned(statement, scope, on, prefix + path)
+                found.append(Entry(path, value, path_span(statement.path)))
+            elif isinstance(statement, t.Nested):
+                path = tuple(self.key(key, scope) for key in statement.path)
+                value = self.entries(statement.value.entries, scope, on, prefix + path)
+                found.append(Entry(path, value, path_span(statement.path)))
+            elif isinstance(statement, t.When):
+                condition = self.boolean(statement.condition, scope)
+                chosen = statement.yes if condition else statement.no
+                inner = UNKNOWN if condition is None else self.entries(chosen, scope, on, prefix)
+                if isinstance(inner, Attributes):
+                    found.extend(inner.entries)
+                else:
+                    unknown = True
+                continue
+            elif isinstance(statement, t.On):
+                if on:
+                    on(statement, prefix)
+                else:
+                    self.log.add(
+                        "NX0113", statement.span, name="on", where="inside a value", help="put `on` around the option"
+                    )
+                continue
+            unknown = unknown or isinstance(found[-1].value, Unknown)
+        return UNKNOWN if unknown else Attributes(tuple(found))
+
+    def assigned(
+        self,
+        statement: t.Assign,
+        scope: Scope,
+        on: Callable[[t.On, tuple[str, ...]], None] | None,
+        path: tuple[str, ...],
+    ) -> Value:
+        """The value of ``path = [modifier] value``."""
+        if isinstance(statement.value, t.SetLiteral) and not statement.modifier:
+            return self.entries(statement.value.entries, scope, on, path)
+        value = self.value(statement.value, scope)
+        if statement.modifier and not isinstance(value, Unknown):
+            return Modified(statement.modifier.kind, statement.modifier.order, value)
+        return value
+
+    def _Apply(self, node: t.Apply, scope: Scope) -> Value:
+        function = node.function
+        if not isinstance(function, t.Name) or function.text not in FUNCTIONS:
+            shown = function.text if isinstance(function, t.Name) else "this"
+            near = (
+                did_you_mean(shown, FUNCTIONS) or f"the functions are {', '.join(FUNCTIONS)}; call Nix's in backticks"
+            )
+            self.log.add("NX0207", function.span, name=shown, help=near)
+            return UNKNOWN
+        from nxcc.model.functions import call
+
+        return call(self, function.text, node, scope)
+
+
+def path_span(path: Sequence[t.Key]) -> Span:
+    """The place of an attribute path."""
+    return path[0].span.to(path[-1].span)
+
+
+def lookup(value: Attributes, name: str) -> Value | None:
+    """An attribute of a set; parts that were written apart (``a.b = 1; a.c = 2``) come together."""
+    rest: list[Entry] = []
+    for entry in value.entries:
+        if entry.path[0] == name:
+            if len(entry.path) == 1:
+                bare = plain(entry.value)
+                if not isinstance(bare, Attributes):
+                    return entry.value
+                rest.extend(bare.entries)
+            else:
+                rest.append(entry._replace(path=entry.path[1:]))
+    if any(entry.path[0] == name for entry in value.entries):
+        return Attributes(tuple(rest))
+    return None
+
+
+def describe(value: Value) -> str:
+    """What a value is, in words."""
+    value = plain(value)
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    if isinstance(value, int):
+        return f"the whole number {value}"
+    if isinstance(value, float):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return "a string"
+    if value is None:
+        return "null"
+    names: dict[type, str] = {
+        Interpolated: "a string",
+        Items: "a list",
+        Attributes: "a set",
+        SourcePath: "a path",
+        Reference: "a package",
+        Fragment: "Nix",
+        FlavourName: "the name of the flavour",
+        SecretPath: "the path of a secret",
+        ScriptPath: "the path of a script",
+        TextFile: "a file in the store",
+        Operation: "what only Nix can compute",
+        Modified: "a value with a priority",
+    }
+    if isinstance(value, Quantity):
+        return f"the {value.dimension} {value.text}"
+    return names.get(type(value), "unknown")
+
+
+def _elements(count: int) -> str:
+    return "1 element" if count == 1 else f"{count} elements"
+
+
+def _way_out(value: Value) -> str:
+    if isinstance(value, bool):
+        return 'choose the text: `${if x then "yes" else "no"}`'
+    if isinstance(value, Items):
+        return 'join its elements: `${join(x, ",")}`'
+    if value is None:
+        return 'use the empty string ""'
+    return "name one of its attributes"
+
+
+def _all(value: Value) -> list[Value]:
+    from nxcc.model.values import walk
+
+    return list(walk(value))

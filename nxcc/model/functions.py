@@ -1,0 +1,185 @@
+"""The functions of the language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nxcc.model.expressions import MAX_LIST, Evaluator, Scope, describe
+from nxcc.model.values import (
+    UNKNOWN,
+    Interpolated,
+    Items,
+    SourcePath,
+    TextFile,
+    Unknown,
+    Value,
+    known_text,
+    nix_only,
+    plain,
+    resolved,
+)
+from nxcc.syntax import tree as t
+
+if TYPE_CHECKING:
+    from nxcc.diagnostics.core import Span
+
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "join": ("list", "sep"),
+    "len": ("x",),
+    "lines": ("string",),
+    "read": ("file",),
+    "text": ("name", "string"),
+    "base64": ("string",),
+}
+MAX_READ = 1024 * 1024
+
+
+def call(evaluator: Evaluator, name: str, node: t.Apply, scope: Scope) -> Value:
+    """The value of a call; UNKNOWN after an error."""
+    arguments = _bind(evaluator, name, node)
+    if arguments is None:
+        return UNKNOWN
+    if name == "read" and isinstance(arguments[0], t.Path):
+        return _read_file(evaluator, evaluator.absolute(arguments[0].text, arguments[0].span), arguments[0].span)
+    values = [evaluator.value(argument, scope) for argument in arguments]
+    if any(isinstance(plain(value), Unknown) for value in values):
+        return UNKNOWN
+    spans = [argument.span for argument in arguments]
+    return _FUNCTIONS[name](evaluator, values, spans)
+
+
+def _bind(evaluator: Evaluator, name: str, node: t.Apply) -> list[t.Expression] | None:
+    """The arguments in the order of the parameters; None, reported, where they do not fit."""
+    parameters = PARAMETERS[name]
+    bound: dict[str, t.Expression] = {}
+    for i, argument in enumerate(node.arguments):
+        key = argument.name.text if argument.name else (parameters[i] if i < len(parameters) else "")
+        if key not in parameters or key in bound:
+            shown = f"{name}({', '.join(parameters)})"
+            evaluator.log.add("NX0313", argument.span, name=name, help=f"it is `{shown}`")
+            return None
+        bound[key] = argument.value
+    for parameter in parameters:
+        if parameter not in bound:
+            evaluator.log.add("NX0312", node.span, name=name, argument=parameter)
+            return None
+    return [bound[parameter] for parameter in parameters]
+
+
+def _expected(evaluator: Evaluator, span: Span, expected: str, value: Value) -> Value:
+    if nix_only(value):
+        evaluator.log.add("NX0314", span, what=f"this {describe(value).split(' ', 1)[-1]}")
+    else:
+        evaluator.log.add("NX0301", span, expected=expected, found=describe(value))
+    return UNKNOWN
+
+
+def _join(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+    source, separator = plain(values[0]), resolved(values[1])
+    if not isinstance(source, Items):
+        return _expected(evaluator, spans[0], "a list", source)
+    if not isinstance(separator, str):
+        return _expected(evaluator, spans[1], "a string", separator)
+    parts: list[Value] = []
+    for i, item in enumerate(source.items):
+        bare = plain(item)
+        if isinstance(bare, bool | Items) or bare is None or type(bare).__name__ == "Attributes":
+            evaluator.log.add("NX0306", spans[0], found=describe(bare))
+            return UNKNOWN
+        if i:
+            parts.append(separator)
+        parts.extend(bare.parts if isinstance(bare, Interpolated) else (bare,))
+    joined: list[Value] = []
+    for part in parts:
+        text = known_text(part)
+        if text is not None and joined and isinstance(joined[-1], str):
+            joined[-1] += text
+        else:
+            joined.append(part if text is None else text)
+    if all(isinstance(part, str) for part in joined):
+        return "".join(part for part in joined if isinstance(part, str))
+    return Interpolated(tuple(joined))
+
+
+def _len(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+    value = resolved(values[0])
+    if isinstance(value, Items):
+        return len(value.items)
+    if isinstance(value, str):
+        return len(value)
+    return _expected(evaluator, spans[0], "a list or a string", value)
+
+
+def _lines(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+    value = resolved(values[0])
+    if not isinstance(value, str):
+        return _expected(evaluator, spans[0], "a string", value)
+    lines = value.split("\n")
+    if lines and lines[-1] == "":
+        lines.pop()
+    if len(lines) > MAX_LIST:
+        evaluator.log.add("NX0315", spans[0], limit=MAX_LIST)
+        return UNKNOWN
+    return Items(tuple(lines))
+
+
+def _read(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+    value = plain(values[0])
+    if not isinstance(value, SourcePath):
+        return _expected(evaluator, spans[0], "a path", value)
+    return _read_file(evaluator, value.path, spans[0])
+
+
+def _read_file(evaluator: Evaluator, path: str, span: Span) -> Value:
+    """The text of a file: it goes into the output, the file itself does not."""
+    evaluator.reads.setdefault(path, span)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_READ + 1)
+    except FileNotFoundError:
+        shown = span.source.text[span.start : span.end]
+        evaluator.log.add("NX0501", span, what="file", path=shown, notes=f"looked for {path}")
+        return UNKNOWN
+    except OSError as error:
+        evaluator.log.add("NX0503", span, path=path, reason=error.strerror or str(error))
+        return UNKNOWN
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text or len(data) > MAX_READ:
+        evaluator.log.add("NX0504", span, path=path, help="`file … from` takes any file as it is")
+        return UNKNOWN
+    return text
+
+
+def _text(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+    name, content = resolved(values[0]), values[1]
+    if not isinstance(name, str):
+        return _expected(evaluator, spans[0], "a string", name)
+    if not store_name(name):
+        evaluator.log.add(
+            "NX0402", spans[0], name=name, what="the name of a file in the store", help="letters, digits and `+-._?=`"
+        )
+        return UNKNOWN
+    if not isinstance(plain(content), str | Interpolated) and not nix_only(content):
+        return _expected(evaluator, spans[1], "a string", content)
+    return TextFile(name, content)
+
+
+def store_name(name: str) -> bool:
+    """Whether Nix takes a name for a path in its store."""
+    allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._?="
+    return 0 < len(name) <= 200 and name[0] != "." and all(char in allowed for char in name)
+
+
+def _base64(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+    from binascii import b2a_base64
+
+    value = resolved(values[0])
+    if not isinstance(value, str):
+        return _expected(evaluator, spans[0], "a string", value)
+    return b2a_base64(value.encode("utf-8", "surrogatepass"), newline=False).decode("ascii")
+
+
+_FUNCTIONS = {"join": _join, "len": _len, "lines": _lines, "read": _read, "text": _text, "base64": _base64}

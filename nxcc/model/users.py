@@ -1,0 +1,98 @@
+"""``user a b { … }``: normal users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nxcc.model.expressions import Evaluator, Scope, describe, path_span
+from nxcc.model.values import (
+    Attributes,
+    Entry,
+    Interpolated,
+    Items,
+    SourcePath,
+    Unknown,
+    Value,
+    nix_only,
+    plain,
+)
+from nxcc.syntax import tree as t
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nxcc.diagnostics.core import Span
+
+MAX_KEY_FILE = 1024 * 1024
+
+
+def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tuple[tuple[str, ...], Value, Span]]:
+    """The options of a ``user`` statement: (path, value, place) of each."""
+    admins: list[str] = []
+    for word in statement.names:
+        inner = Scope(scope)
+        inner.bind(t.Word("name", word.span), word.text)
+        entries = [Entry(("isNormalUser",), True, word.span)]
+        groups: list[Value] = []
+        for item in statement.body:
+            if isinstance(item, t.UserGroups):
+                groups.extend(evaluator.key(key, inner) for key in item.groups)
+            elif isinstance(item, t.UserAdmin):
+                groups.append("wheel")
+                admins.append(word.text)
+        if groups:
+            entries.append(Entry(("extraGroups",), Items(tuple(dict.fromkeys(groups))), word.span))
+        for item in statement.body:
+            entries.extend(_entries(evaluator, item, inner))
+        yield ("users", "users", word.text), Attributes(tuple(entries)), word.span
+    if admins:
+        # A user of nxcc's has no password to give to sudo.
+        span = statement.span
+        command = Attributes((Entry(("command",), "ALL", span), Entry(("options",), Items(("NOPASSWD",)), span)))
+        rule = (Entry(("users",), Items(tuple(admins)), span), Entry(("commands",), Items((command,)), span))
+        yield ("security", "sudo", "extraRules"), Items((Attributes(rule),)), span
+
+
+def _entries(evaluator: Evaluator, item: object, scope: Scope) -> Iterator[Entry]:
+    if isinstance(item, t.UserHome):
+        value = evaluator.value(item.value, scope)
+        if isinstance(plain(value), str | Interpolated):
+            yield Entry(("home",), value, item.span)
+        elif not isinstance(value, Unknown):
+            evaluator.log.add("NX0301", item.value.span, expected="a string", found=describe(value))
+    elif isinstance(item, t.UserKeys):
+        keys, files = [], []
+        for node in item.keys:
+            value = evaluator.value(node, scope)
+            bare = plain(value)
+            if isinstance(bare, SourcePath):
+                _public(evaluator, bare.path, node)
+                files.append(value)
+            elif isinstance(bare, str | Interpolated) or nix_only(value):
+                if isinstance(bare, str) and "PRIVATE KEY" in bare:
+                    evaluator.log.add("NX0605", node.span, help="give the public key")
+                keys.append(value)
+            elif not isinstance(bare, Unknown):
+                evaluator.log.add("NX0301", node.span, expected="a public key or its file", found=describe(value))
+        if keys:
+            yield Entry(("openssh", "authorizedKeys", "keys"), Items(tuple(keys)), item.span)
+        if files:
+            yield Entry(("openssh", "authorizedKeys", "keyFiles"), Items(tuple(files)), item.span)
+    elif isinstance(item, t.Assign):
+        path = tuple(evaluator.key(key, scope) for key in item.path)
+        yield Entry(path, evaluator.assigned(item, scope, None, path), path_span(item.path))
+    elif isinstance(item, t.Nested):
+        path = tuple(evaluator.key(key, scope) for key in item.path)
+        yield Entry(path, evaluator.entries(item.value.entries, scope, None), path_span(item.path))
+
+
+def _public(evaluator: Evaluator, path: str, node: t.Expression) -> None:
+    """Refuse a file that holds a private key."""
+    try:
+        with open(path, "rb") as file:
+            private = b"PRIVATE KEY" in file.read(MAX_KEY_FILE)
+    except OSError as error:
+        evaluator.log.add("NX0503", node.span, path=path, reason=error.strerror or str(error))
+        return
+    if private:
+        evaluator.log.add("NX0605", node.span, help="name the file of the public key, `.pub`")
