@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
-
-import nxcc as package
+from programs import HOME, Nxcc, command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-
-HOME = os.path.dirname(os.path.dirname(os.path.abspath(package.__file__)))
-"""Where the nxcc lies that the tests import: programs that they start run the same one."""
-
-
-class Nxcc(Protocol):
-    """Runs nxcc with arguments in a folder; the result has returncode, stdout and stderr as text."""
-
-    def __call__(
-        self, *arguments: str, stdin: str | bytes = ..., env: dict[str, str] | None = ...
-    ) -> subprocess.CompletedProcess[str]: ...
 
 
 @pytest.fixture(autouse=True)
@@ -54,8 +40,3 @@ def nxcc(tmp_path: Path) -> Nxcc:
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
-
-
-def command(arguments: Sequence[str]) -> list[str]:
-    """The command line that runs nxcc."""
-    return [sys.executable, "-m", "nxcc", *arguments]
