@@ -216,6 +216,16 @@ def test_link_shapes_by_address_and_lets_go() -> None:
     assert done.stdout.splitlines()[-1].startswith("qdisc noqueue")
 
 
+def test_links_start_again_after_a_kill() -> None:
+    done = links(
+        "5000000 - localhost",
+        f"sh {LIBRARY}/modules/links.sh 7000000 - localhost; tc filter show dev lo; tc class show dev lo",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("match 7f000001/ffffffff") == 1
+    assert "rate 7Mbit" in done.stdout
+
+
 def test_link_without_netem_says_so() -> None:
     done = links("- 'delay 10ms limit 1000' localhost", "tc qdisc show dev lo")
     if done.returncode == 0:

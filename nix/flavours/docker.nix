@@ -93,6 +93,8 @@ in
         systemd.sockets.nix-daemon.enable = lib.mkOverride 900 false;
       }
       (compat.definitions options [
+        # Nothing is built on a node; weaker than any other word on it.
+        [ "nix.enable" (lib.mkOverride 1100 false) ]
         [ "systemd.oomd.enable" (lib.mkOverride 900 false) ]
         [ "services.resolved.enable" (lib.mkOverride 900 false) ]
       ])

@@ -16,7 +16,9 @@ die() {
 # Attaches the root queue to a device unless this run did so before.
 attach() {
     grep -qx -- "$1" "$devices" 2>/dev/null && return 0
-    tc qdisc replace dev "$1" root handle 1: htb default 0 ||
+    # Not `replace`: htb cannot be changed into itself, where an earlier run was killed.
+    tc qdisc del dev "$1" root 2>/dev/null || :
+    tc qdisc add dev "$1" root handle 1: htb default 0 ||
         die "no htb queue on $1: the kernel needs sch_htb, and this node CAP_NET_ADMIN"
     printf '%s\n' "$1" >>"$devices"
 }
@@ -34,14 +36,13 @@ class() {
     fi
 }
 
-# Sends one address through the class of a link: ADDRESS NUMBER RATE NETEM
+# Sends one address through the class of a link: ADDRESS ROUTE NUMBER RATE NETEM
 direct() {
-    route=$(ip -o route get "$1") || return 1
-    device=${route#* dev }
+    device=${2#* dev }
     device=${device%% *}
     attach "$device"
-    class "$device" "$2" "$3" "$4"
-    id=$(printf '%x' $((16 + $2)))
+    class "$device" "$3" "$4" "$5"
+    id=$(printf '%x' $((16 + $3)))
     case $1 in
     *:*) tc filter add dev "$device" parent 1: protocol ipv6 prio 2 u32 match ip6 dst "$1/128" flowid "1:$id" ;;
     *) tc filter add dev "$device" parent 1: protocol ip prio 1 u32 match ip dst "$1/32" flowid "1:$id" ;;
@@ -73,9 +74,14 @@ while :; do
             for peer in $argument; do
                 case $shaped in *" $peer "*) continue ;; esac
                 if found=$(getent ahosts "$peer"); then
+                    # A name may have addresses of a kind that this network does not carry.
+                    routes=0
                     for address in $(printf '%s\n' "$found" | cut -d ' ' -f 1 | sort -u); do
-                        direct "$address" $((number / 3)) "$link_rate" "$link_netem" || die "no route to $peer ($address)"
+                        route=$(ip -o route get "$address" 2>/dev/null) || continue
+                        direct "$address" "$route" $((number / 3)) "$link_rate" "$link_netem"
+                        routes=$((routes + 1))
                     done
+                    [ "$routes" -gt 0 ] || die "no route to $peer"
                     shaped="$shaped$peer "
                 else
                     missing="$missing $peer"
