@@ -6,11 +6,15 @@ Beside each NAME.nxc lies NAME.nix, the same systems by hand. 20.09's module opt
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from nix_systems import evaluate, make_bundle, nixpkgs, run_nix
 
 from equality.derivations import explain
+
+if TYPE_CHECKING:
+    from conftest import Nxcc
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("full", "k3s", "webserver")
@@ -36,16 +40,12 @@ def assert_equal(bundle: Path, by_hand: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_compiled_equals_hand_written(name: str, tmp_path: Path) -> None:
+def test_compiled_equals_hand_written(name: str, tmp_path: Path, nxcc: Nxcc) -> None:
     nixpkgs()
-    compiler = pytest.importorskip("nxcc.compiler", reason="the compiler is not there yet")
-    assert compiler is not None
-    import sys
-
+    pytest.importorskip("nxcc.compiler", reason="the compiler is not there yet")
     target = tmp_path / "bundle"
-    run_nix(
-        sys.executable, "-m", "nxcc", "compile", str(HERE / f"{name}.nxc"), "--flavour", "docker", "-o", str(target)
-    )
+    done = nxcc("compile", str(HERE / f"{name}.nxc"), "--flavour", "docker", "-o", str(target))
+    assert done.returncode == 0, done.stderr
     assert_equal(target, HERE / f"{name}.nix")
 
 
