@@ -53,7 +53,8 @@ def test_tables_name_the_lark_that_made_them(tmp_path: Path) -> None:
 
     path = tmp_path / "nxc.tables"
     build_tables(str(path))
-    assert path.read_bytes().startswith(f"lark {lark.__version__}\n".encode())
+    first = path.read_bytes().partition(b"\n")[0].decode()
+    assert first.endswith("lark " + ".".join(lark.__version__.split(".")[:2]))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_wheel_holds_all_that_is_needed(wheel: str) -> None:
     files = contents(wheel)
     assert "nxcc/py.typed" in files
     assert "nxcc/data/grammar/nxc.lark" in files
-    assert files["nxcc/data/nxc.tables"].startswith(b"lark 1.")
+    assert b"lark" in files["nxcc/data/nxc.tables"].partition(b"\n")[0]
     assert "nxcc/diagnostics/explanations.md" in files
     for folder in ("grammar", "templates", "nix"):
         for path, _, names in os.walk(os.path.join(ROOT, folder)):
