@@ -438,6 +438,26 @@ def test_explain(nxcc: Nxcc) -> None:
     assert "NX0203" in unknown.stderr
 
 
+def test_lock_holds_the_inputs_of_every_setup(nxcc: Nxcc, tmp_path: Path) -> None:
+    need("nix")
+    for name in ("plain", "other", "tools"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "flake.nix").write_text("{ outputs = _: { }; }\n")
+    (tmp_path / "env.nxc").write_text(
+        f'environment lab\nnixpkgs "path:{tmp_path}/plain"\nrole web\n'
+        f'setup new {{ input tools "path:{tmp_path}/tools" }}\n'
+    )
+    first = nxcc("lock", "env.nxc")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith("env.lock: written\n")
+    lock = json.loads((tmp_path / "env.lock").read_text())
+    assert set(lock["nodes"][lock["root"]]["inputs"]) == {"nixpkgs", "tools"}
+    assert nxcc("lock", "env.nxc").stdout.startswith("env.lock: unchanged\n")
+    missing = nxcc("lock", "env.nxc", env={"PATH": "/nowhere"})
+    assert missing.returncode == 2
+    assert "nix" in missing.stderr
+
+
 # --- completion, by the real shells ---
 
 
