@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nxcc.diagnostics.core import Label, Span
 from nxcc.diagnostics.nearest import did_you_mean
-from nxcc.syntax.habits import Place, habit
+from nxcc.syntax.habits import ELSEWHERE, Place, habit
 from nxcc.syntax.newlines import MAX_DEPTH, NestingError
 from nxcc.syntax.opened import PAIRS, Opener
 from nxcc.syntax.recovery import STATEMENT, leave_out, skip
@@ -311,7 +311,7 @@ class _Report(Trouble):
         if inside and start != self.at and following_text in tuple("{=.:+?"):
             return False, None
         advice = habit(Place(self.text, self.at, self.start, f"`{name}`", self.accepts, tuple(self.brackets)))
-        help = did_you_mean(name, known) or advice
+        help = advice if name in ELSEWHERE else did_you_mean(name, known) or advice
         if following_text in tuple("=.") and not inside:
             help = (f"a constant is declared with `let {name} = …`; an option stands in a role or profile",)
         elif inside and (above := self.goes_on(start)):

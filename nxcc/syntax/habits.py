@@ -63,6 +63,14 @@ def _comment(p: Place) -> str:
 
 
 def _words_for_signs(p: Place) -> str:
+    if p.rest.startswith(">") and p.text[p.at - 1 : p.at] == "<":
+        return "write `!=`"
+    if p.rest.startswith("?") and p.brackets[-1:] and "EQUAL" in p.accepts:
+        return ""
+    if p.rest.startswith("?"):
+        return "write `if CONDITION then VALUE else VALUE`"
+    if p.text[p.at - 1 : p.at] == "'" and re.match(r"\w", p.rest):
+        return "a text with `'` in it stands in double quotes"
     for wrong, right in (("&&", "and"), ("||", "or"), ("!", "not")):
         if p.rest.startswith(wrong) and not p.rest.startswith("!="):
             return f"write `{right}`"
@@ -108,6 +116,8 @@ def _colon(p: Place) -> str:
         return ""
     if p.word == "let":
         return "a constant has no type: `let NAME = VALUE`"
+    if p.word == p.before and p.word in ROLE_KEYWORDS:
+        return f"`{p.word}` and what follows it stand side by side, without `:`"
     if p.word == "ports":
         return "`publish 8080:80` maps a port of the host to one of the node"
     if "EQUAL" in p.accepts:
@@ -123,7 +133,7 @@ def _equal(p: Place) -> str:
         return f"`{word[1]}` and what follows it stand side by side, without `=`"
     if p.rest.startswith("+="):
         return "write `=`: what several places add to a list comes together by itself"
-    if p.rest[:1] != "=" or p.rest.startswith("=="):
+    if p.rest[:1] != "=" or p.rest.startswith(("==", "=>")):
         return ""
     if p.word == "param" and "COLON" in p.accepts:
         return "a parameter has a type: `param NAME: int = 3`"
@@ -170,11 +180,17 @@ def _chained(p: Place) -> str:
 
 def _commas(p: Place) -> str:
     opener = p.brackets[-1].text if p.brackets else ""
+    if opener == "[" and re.search(r"\[\s*for\s+$", p.text[max(0, p.at - 40) : p.at]):
+        return "what the list holds comes first: `[x * 2 for x in LIST]`"
     if opener == "[" and {"COMMA", "RSQB"} <= p.accepts:
         if p.rest[:1] == ";":
             return "the elements of a list are separated by commas or newlines"
         if re.match(r"[\w\"'`{(\[.$-]", p.rest):
             return "the elements of a list are separated by commas: `[a, b]`"
+    if opener == "[" and p.rest[:1] == "," and not p.text[p.text.rfind("\n", 0, p.at) + 1 : p.at].strip():
+        return "a comma stands at a line's end, not at the beginning of the next"
+    if opener == "(" and p.rest[:1] == "," and "RPAR" in p.accepts:
+        return "a list stands in `[ ]`"
     if opener == "(" and {"COMMA", "RPAR"} <= p.accepts and re.match(r"[\w\"'`{(\[]", p.rest):
         return "arguments are separated by commas"
     if p.word in ("role", "profile") and re.match(r"[A-Za-z_]", p.rest) and "COMMA" in p.accepts:
@@ -184,26 +200,29 @@ def _commas(p: Place) -> str:
     return ""
 
 
+ELSEWHERE = {
+    "if": "statements are chosen with `when CONDITION { … }`",
+    "else": "`else` follows the `}` of a `when`, or a value behind `then`",
+    "then": "`then` belongs to `if CONDITION then VALUE else VALUE`",
+    "for": "a role of several nodes is `role NAME[COUNT]`; `[x for x in LIST]` makes a list",
+    "with": "names after `packages` are those of pkgs: no `with pkgs;` is needed",
+    "inherit": "write `NAME = NAME`",
+    "rec": "sets see what `let` declares outside of them",
+    "in": "`let` is a statement of its own, without `in`",
+    "node": "the machines of an environment are roles: `role NAME { … }`",
+    "imports": "a statement `import ./module.nix` for each module",
+}
+"""Words that begin a statement in other languages, and what nxc has for them."""
+
+
 def _words(p: Place) -> str:
     """Words of other languages where a statement begins, or goes on."""
     word = re.match(r"[A-Za-z_]\w*", p.rest)
     name = word[0] if word else ""
     if p.at == p.start or name == p.word or p.before == p.word:
-        known = {
-            "if": "statements are chosen with `when CONDITION { … }`",
-            "else": "`else` follows the `}` of a `when`, or a value behind `then`",
-            "then": "`then` belongs to `if CONDITION then VALUE else VALUE`",
-            "for": "a role of several nodes is `role NAME[COUNT]`; `[x for x in LIST]` makes a list",
-            "with": "names after `packages` are those of pkgs: no `with pkgs;` is needed",
-            "inherit": "write `NAME = NAME`",
-            "rec": "sets see what `let` declares outside of them",
-            "in": "`let` is a statement of its own, without `in`",
-            "node": "the machines of an environment are roles: `role NAME { … }`",
-            "imports": "a statement `import ./module.nix` for each module",
-        }
         for said in (name, p.word):
-            if said in known:
-                return known[said]
+            if said in ELSEWHERE:
+                return ELSEWHERE[said]
     if name == "else":
         return "`else` follows the `}` of a `when`, or a value behind `then`"
     if name in ("elif", "elsif", "elseif"):

@@ -52,9 +52,18 @@ def parse(source: Source, log: Log) -> Tree | None:
             from nxcc.syntax.errors import report
 
             sound = False
+            _forget_reserved(error, text or "")
             text = report(error, source, text or "", log)
         sound = _check(log) and sound
     return statements if sound else None
+
+
+def _forget_reserved(error: Any, text: str) -> None:
+    """Drop what was said about reserved words on the line of a syntax error: it comes of the same mistake."""
+    token = getattr(error, "token", None)
+    at = token.start_pos if token is not None and token.type != "$END" else getattr(error, "pos_in_stream", len(text))
+    line = text.rfind("\n", 0, at if isinstance(at, int) else len(text))
+    _builder.problems = [p for p in _builder.problems if p[0] != "NX0119" or p[1].start <= line]
 
 
 def _check(log: Log) -> bool:
@@ -62,10 +71,13 @@ def _check(log: Log) -> bool:
     for code, span, help, fields in _builder.problems:
         log.add(code, span, help=help or (), **fields)
     sound = not _builder.problems
-    if _builder.fragments:
+    # A fragment whose end was forgotten is reported as such; what is in it has no meaning.
+    unclosed = {d.span.start for d in log.diagnostics if d.span and d.code == "NX0105"}
+    fragments = [pair for pair in _builder.fragments if pair[0].span.start not in unclosed]
+    if fragments:
         from nxcc.syntax.fragments import check_fragments
 
-        sound = check_fragments(_builder.fragments, log) and sound
+        sound = check_fragments(fragments, log) and sound
     return sound
 
 

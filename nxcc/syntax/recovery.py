@@ -30,7 +30,24 @@ _OPEN_END = re.compile(r"(?:[,=:<>+*/.({\[-]|\b(?:if|then|else|and|or|not|for|in
 def skip(text: str, start: int) -> str | None:
     """The text without what comes before the next top-level statement behind ``start``; None if there is none."""
     following = STATEMENT.search(text, start)
-    return " " * following.start() + text[following.start() :] if following else None
+    return _blanked(following.start()) + text[following.start() :] if following else None
+
+
+def _blanked(length: int) -> str:
+    """Blanks up to the beginning of a line."""
+    return " " * (length - 1) + "\n" if length else ""
+
+
+_HEADER = re.compile(r"^(?:role|profile)[ \t][^\n{]*(?=\{[ \t]*(?:#[^\n]*)?$)", re.MULTILINE)
+
+
+def _without_header(text: str, at: int) -> str | None:
+    """The text with ``role r`` for the head of a role or profile, if the error is there: its body can be parsed."""
+    line = text.rfind("\n", 0, at) + 1
+    header = _HEADER.match(text, line)
+    if not header or header.end() < at or len(header[0]) < len("role r "):
+        return None
+    return _blanked(line) + "role r".ljust(len(header[0])) + text[header.end() :]
 
 
 def leave_out(text: str, at: int, stack: Sequence[Opener]) -> str | None:
@@ -43,13 +60,15 @@ def leave_out(text: str, at: int, stack: Sequence[Opener]) -> str | None:
     if stack:
         for match in STATEMENT.finditer(text, 0, stack[0].start + 1):
             top = match.start()
-    if inside is None or at - top > _FAR:
+    if inside is None:
+        return _without_header(text, at) or skip(text, at)
+    if at - top > _FAR:
         return skip(text, at)
     start = statement_start(text, at, stack[inside].start + 1)
     end = _statement_end(text, at, list(stack), inside + 1)
     if end is None or end <= start:
         return skip(text, at)
-    return " " * top + text[top:start] + " " * (end - start) + text[end:]
+    return _blanked(top) + text[top:start] + " " * (end - start) + text[end:]
 
 
 def statement_start(text: str, at: int, block: int) -> int:
@@ -67,19 +86,21 @@ def _statement_end(text: str, at: int, stack: list[Opener], depth: int) -> int |
     """Where the statement ends: before the newline, ``;`` or ``}`` that ends it; None if that is not to be found."""
     if stack[-1].text in ("'''", "```"):
         return None
+    before = len(stack)
     for piece in pieces(text, at, stack):
+        if piece.text in CLOSERS and len(stack) == before and piece.start > at:
+            # A bracket that fits none closes what is open in the statement all the same.
+            while len(stack) > depth and stack[-1].text in ("(", "["):
+                stack.pop()
+            if piece.text == "}" and len(stack) == depth:
+                return piece.start
+        before = len(stack)
         if len(stack) < depth:
             return piece.start
         if piece.text == "\n" and STATEMENT.match(text, piece.start + 1):
             return piece.start if len(stack) == depth else None
-        if len(stack) > depth:
-            if piece.text in CLOSERS and piece.start == at:
-                return None
-            continue
-        if piece.text == ";" or (piece.text == "\n" and _ends(text, piece.start)):
+        if len(stack) == depth and (piece.text == ";" or (piece.text == "\n" and _ends(text, piece.start))):
             return piece.start
-        if piece.text in ("'''", "```") or (piece.text in ")]" and piece.start >= at and len(stack) == depth):
-            continue
     return None
 
 

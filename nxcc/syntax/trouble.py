@@ -28,8 +28,8 @@ class Trouble:
     """One syntax error, with what is known about its place.
 
     ``text`` is what the parser saw, ``at`` the offset of the error in it, ``found`` the character there ("" at the
-    end), ``accepts`` the terminals that could have stood there, ``stack`` what is open, ``brackets`` the brackets among it,
-    ``string`` the string that the error is directly in, ``start`` where its statement begins.
+    end), ``accepts`` the terminals that could have stood there, ``stack`` what is open, ``brackets`` the brackets among
+    it, ``string`` the string that the error is directly in, ``start`` where its statement begins.
     """
 
     def __init__(self, error: Any, source: Source, text: str, log: Log) -> None:
@@ -145,13 +145,12 @@ class Trouble:
     def next_statement(self) -> bool:
         """Whether the error's line reads as a statement of its own, behind the line of the innermost bracket."""
         line = self.text.rfind("\n", 0, self.at) + 1
-        word = re.fullmatch(r"[ \t]*([\w.\"-]+)[ \t]*", self.text[line : self.at])
+        word = re.compile(r"[ \t]*+([A-Za-z_\"][\w.\"-]*+)[ \t]*+(=(?!=)|\{)?").match(self.text, line)
         if not self.brackets or self.brackets[-1].start >= line:
             return False
         if self.brackets[-1].text == "${" and len(self.stack) > 1 and self.stack[-2].text == '"':
             return True
-        assign = self.found in ("=", "{") and self.text[self.at : self.at + 2] != "=="
-        return word is not None and (assign or word[1] in ROLE_KEYWORDS)
+        return word is not None and self.at <= word.end() and (bool(word[2]) or word[1] in ROLE_KEYWORDS)
 
     def goes_on(self, start: int) -> str:
         """The keyword of the line above, if this line is one more of its words; else ""."""
