@@ -33,7 +33,11 @@ remove_state() {
         while read -r _ image _; do
             for tag in "${image%:*}:latest" "$image"; do
                 # Another copy of the bundle may be using it.
-                act "$engine" rmi "$tag" >/dev/null 2>&1 || say "$tag stays: it is in use, or gone already"
+                if [ -n "$dry" ]; then
+                    act "$engine" rmi "$tag"
+                elif ! answer=$("$engine" rmi "$tag" 2>&1); then
+                    say "image $tag stays: $answer"
+                fi
             done
         done <"$own/images.txt"
     fi

@@ -101,13 +101,27 @@ export_settings() {
         [ -z "$to" ] || export "NXCC_PORT_$port=$to"
     done
     while read -r role name; do
+        case " $preset " in *" $name "*) continue ;; esac
         if [ "$store" = host ]; then
             toplevel=$(readlink -f "$own/result/toplevels/$role" 2>/dev/null || echo /not/built)
-            eval "export NXCC_TOPLEVEL_$name=\"\${NXCC_TOPLEVEL_$name:-$toplevel}\""
+            export "NXCC_TOPLEVEL_$name=$toplevel"
         else
             image=$(sed -n "s/^$role \([^ ]*\) .*/\1/p" "$own/images.txt" 2>/dev/null || :)
-            eval "[ -n \"\${NXCC_IMAGE_$name:-}\" ] || [ -z \"\$image\" ] || export NXCC_IMAGE_$name=\"\$image\""
+            [ -z "$image" ] || export "NXCC_IMAGE_$name=$image"
         fi
+    done <<ROLES
+$roles
+ROLES
+}
+
+# Sets preset, the roles whose image or system the caller names, as their variables have them; and given, if all.
+find_presets() {
+    kind_of=IMAGE
+    [ "$store" = image ] || kind_of=TOPLEVEL
+    given=yes
+    while read -r _ name; do
+        eval "value=\${NXCC_${kind_of}_$name:-}"
+        if [ -n "$value" ]; then preset="$preset $name"; else given=; fi
     done <<ROLES
 $roles
 ROLES

@@ -44,16 +44,6 @@ copy_images() {
     mv -f -- "$own/images.txt.new" "$own/images.txt"
 }
 
-# Whether every role has an image that the caller names.
-given_images() {
-    [ "$store" = image ] || return 1
-    while read -r role name; do
-        eval "[ -n \"\${NXCC_IMAGE_$name:-}\" ]" || return 1
-    done <<ROLES
-$roles
-ROLES
-}
-
 # Builds unless there is a build of this very bundle.
 need_build() {
     [ -z "$given" ] || return 0
@@ -69,11 +59,11 @@ need_build() {
 
 # Brings the images into the engine.
 do_load() {
-    [ -z "$given" ] || return 0
     if [ "$store" = host ]; then
         if [ -n "$dry" ] || ! "$engine" image inspect nxcc/base:1 >/dev/null 2>&1; then load_base; fi
         return 0
     fi
+    [ -z "$given" ] || return 0
     if [ ! -e "$own/images.txt" ]; then
         [ -n "$dry" ] || die "no images in $own: \`run build\` first"
         say "then the engine loads the images that it does not have"

@@ -40,7 +40,7 @@ own=$state/docker
 mask=$(umask)
 umask 077
 
-dry='' all='' no_build='' ignore_links='' given='' given_secrets='' moved_ports=''
+dry='' all='' no_build='' ignore_links='' given='' preset='' given_secrets='' moved_ports=''
 timeout=300
 project=${NXCC_PROJECT:-}
 engine=${NXCC_ENGINE:-}
@@ -113,6 +113,7 @@ fi
 [ ! -e "$bundle/$journal" ] ||
     refuse "a compile of this bundle was interrupted: run \`nxcc compile\` on it again, then this"
 
+find_presets
 case $command in
 build | pack | load | up | down)
     make_state

@@ -4,8 +4,6 @@
 do_up() {
     ready_engine
     check_owner
-    given=
-    if given_images; then given=yes; fi
     need_build
     export_settings
 
@@ -93,7 +91,7 @@ not_ready() {
     for node in $1; do
         say "-- node $node: $2"
         container=$(ours containers --filter "label=com.docker.compose.service=$node")
-        if [ -z "$container" ]; then
+        if [ -z "$container" ] || [ "$("$engine" inspect --format '{{.State.Status}}' "$container")" = created ]; then
             say "   not started: it comes after nodes that are not ready"
             continue
         fi
@@ -107,7 +105,7 @@ not_ready() {
 # What a node said last: its journal, or what its console had where it does not run.
 last_lines() {
     if [ "$("$engine" inspect --format '{{.State.Running}}' "$1")" = true ] &&
-        "$engine" exec "$1" /bin/sh -c "$node_path; systemctl --no-pager --no-legend --plain --failed; journalctl --no-pager -q -b -p notice -n 15" </dev/null; then
+        "$engine" exec "$1" /bin/sh -c "$node_path; systemctl --no-pager --no-legend --plain --failed; journalctl --no-pager -q -b -p warning -n 10" </dev/null; then
         return 0
     fi
     "$engine" logs --tail 15 "$1" 2>&1 | tr -d '\r'

@@ -23,6 +23,7 @@ install_tools() {
     command -v dockerd >/dev/null || missing="$missing docker.io"
     command -v debootstrap >/dev/null || missing="$missing debootstrap"
     command -v iptables >/dev/null || missing="$missing iptables"
+    command -v busybox >/dev/null || missing="$missing busybox-static"
     if [ -n "$missing" ]; then
         apt-get update -q
         # shellcheck disable=SC2086 # names of packages
