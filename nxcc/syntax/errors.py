@@ -116,7 +116,11 @@ class _Report(Trouble):
             label = "opened here, never closed on this line"
             self.log.add("NX0105", self.span(opener, opener + 1), what="string", label=label, help=help)
             stack = [open_ for open_ in self.stack if open_.start < opener]
-            return True, leave_out(self.text, end, stack)
+            until = self.closed_below(opener, end) if kind == '"' else None
+            if until is None:
+                return True, leave_out(self.text, end, stack)
+            without = self.text[:opener] + " " * (until - opener) + self.text[until:]
+            return True, leave_out(without, opener, stack)
         what = "Nix fragment" if kind[0] == "`" else "string"
         help = f"close it with `{kind}`" if kind[0] != "`" else "close it with a backtick"
         if kind == "```":

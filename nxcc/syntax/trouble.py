@@ -84,6 +84,19 @@ class Trouble:
         line = self.text.find("\n", self.at)
         return end >= 0 and (len(quote) == 3 or line < 0 or end < line)
 
+    def closed_below(self, opener: int, end: int) -> int | None:
+        """Where a ``"`` opened on a line that ends at ``end`` is closed on a later line, as far as one can tell.
+
+        That is where the next line with quotes has an odd number of them, and no top-level statement begins before.
+        """
+        quote = self.text.find('"', end)
+        if quote < 0 or STATEMENT.search(self.text, opener, quote):
+            return None
+        line = self.text.rfind("\n", 0, quote) + 1
+        line_end = self.text.find("\n", quote)
+        odd = self.text.count('"', line, line_end if line_end >= 0 else len(self.text)) % 2
+        return quote + 1 if odd else None
+
     def swallowed(self) -> tuple[Opener, int] | None:
         """The last string of several lines before the error and where it ends, if a top-level statement begins in it.
 
