@@ -153,6 +153,27 @@ def _original(text: str, name: str) -> object:
     return lock["nodes"][_node(lock, name)].get("original")
 
 
+def asked_for(lock: Lock, name: str, reference: str) -> bool:
+    """Whether an input of a lock was locked for this reference; true where its form does not tell."""
+    original = lock["nodes"][_node(lock, name)].get("original", {})
+    scheme, _, rest = reference.partition(":")
+    path, _, query = rest.partition("?")
+    if scheme in ("github", "gitlab", "sourcehut"):
+        owner, repo, at = (*path.split("/", 2), "", "")[:3]
+        if original.get("type") != scheme or (original.get("owner"), original.get("repo")) != (owner, repo):
+            return False
+        return not at or at in (original.get("ref"), original.get("rev"))
+    if scheme.startswith("git+"):
+        url = reference.removeprefix("git+").partition("?")[0]
+        return bool(
+            original.get("url") == url
+            and all(part.partition("=")[2] in original.values() for part in query.split("&") if part)
+        )
+    if scheme in ("http", "https", "tarball+https", "tarball+http"):
+        return bool(original.get("url") == reference.removeprefix("tarball+"))
+    return True
+
+
 def _known_plain(previous: str, inputs: Mapping[str, str]) -> frozenset[str]:
     if not previous:
         return frozenset()

@@ -92,11 +92,15 @@ class Work(NamedTuple):
     deny: str | None
     voice: Voice
 
-    def compile(self, flavours: "Sequence[str]", text: str | None = None) -> "Compilation":
+    def compile(
+        self, flavours: "Sequence[str]", text: str | None = None, directory: str | None = None
+    ) -> "Compilation":
         """Compile for these flavours; ``text`` is that of standard input, once it was read."""
         from nxcc.compiler import compile_file
 
-        return compile_file(self.file, flavours, parameters=self.parameters, setup=self.setup, source=text)
+        return compile_file(
+            self.file, flavours, parameters=self.parameters, setup=self.setup, source=text, directory=directory
+        )
 
     def judge(self, compilation: "Compilation") -> "Compilation":
         """Write what the compilation says; ends the command where the input has errors."""
@@ -145,7 +149,7 @@ def _planned(work: Work, flavours: tuple[str, ...], output: str | None) -> tuple
     """The bundle's folder, and the compilation for all flavours that it is to have."""
     if output is not None:
         every = _united(flavours, _listed(output)) or _no_flavour(work.file, output)
-        return output, work.judge(work.compile(every))
+        return output, work.judge(work.compile(every, directory=output))
     # The environment's name, and so the folder, is known only after a compile.
     compilation = work.compile(flavours)
     environment = compilation.environment

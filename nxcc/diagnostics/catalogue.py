@@ -127,6 +127,7 @@ CATALOGUE: dict[str, Entry] = {
     "NX0707": Entry("warning", "flavour `{name}` is left out"),
     "NX0708": Entry("error", "these statements hold in no flavour"),
     "NX0709": Entry("error", "setting `{name}` of flavour `{flavour}` cannot stand in a role"),
+    "NX0710": Entry("error", "this nxcc does not compile flavour `{name}` yet"),
     # Bundles and locks
     "NX0801": Entry("error", "`{path}` was edited by hand"),
     "NX0802": Entry("note", "the inputs are not locked"),

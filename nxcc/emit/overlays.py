@@ -10,23 +10,22 @@ from nxcc.emit.nix import (
     Binding,
     Call,
     Formals,
-    Interp,
     Lambda,
     Let,
     ListOf,
-    PathLit,
     Select,
     Var,
-    Verbatim,
 )
-from nxcc.model.values import Attributes, Fragment, Interpolated, Items, Named, Reference, SourcePath, plain
+from nxcc.emit.values import Printer
+from nxcc.model.values import Attributes, Fragment, Interpolated, Items, Named, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from nxcc.emit.nix import Expr
+    from nxcc.emit.values import Printer
     from nxcc.model.environment import Environment, Override
-    from nxcc.model.values import Value
+from nxcc.model.values import Value
 
 
 def overlays(environment: Environment, locate: Mapping[str, str]) -> Expr | None:
@@ -69,41 +68,11 @@ def _function(
 
 
 def node(value: Value, locate: Mapping[str, str]) -> Expr:
-    """A value as an overlay names it: packages by pkgs and inputs, files by their place in the bundle.
+    """A value as an overlay names it: a package of the source's own by its place in pkgs.
 
-    ``locate`` has that place for absolute paths, as ``nxcc.sources.collect`` gives it.
+    ``locate`` has the place in the bundle of files, by absolute path, as ``nxcc.sources.collect`` gives it.
     """
-    value = plain(value) if not isinstance(value, Named) else value
-    if isinstance(value, Named):
-        return Var(value.name)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Fragment):
-        return Verbatim(value.text)
-    if isinstance(value, Reference):
-        if value.kind == "package":
-            return Select(Var("pkgs"), (value.head, *value.path))
-        head = Var("pkgs") if value.kind == "pkgs" else Select(Var("inputs"), (value.head,))
-        return Select(head, value.path) if value.path else head
-    if isinstance(value, Items):
-        return ListOf(tuple(node(item, locate) for item in value.items))
-    if isinstance(value, Attributes):
-        return AttrSet(tuple(Binding(entry.path, node(entry.value, locate)) for entry in value.entries))
-    if isinstance(value, Interpolated):
-        return Interp(tuple(node(part, locate) for part in value.parts))
-    if isinstance(value, SourcePath):
-        return file(f"./{locate[value.path]}" if value.path in locate else value.path)
-    raise ValueError(f"a {type(value).__name__} has no place in an overlay")
-
-
-def file(path: str) -> Expr:
-    """A file or folder that gets into the store: by a name of its own where its own is none that the store takes."""
-    name = path.rstrip("/").rpartition("/")[2]
-    good = "".join(char if char.isascii() and (char.isalnum() or char in "+-._?=") else "-" for char in name)
-    if good == name and not name.startswith("."):
-        return PathLit(path)
-    named = AttrSet((Binding(("name",), good.lstrip(".-") or "file"), Binding(("path",), PathLit(path))))
-    return Call(Select(Var("builtins"), ("path",)), (named,))
+    return Printer(locate, package=lambda name, path: Select(Var("pkgs"), (name, *path))).node(value)
 
 
 def _override(override: Override, function: str, locate: Mapping[str, str]) -> Expr:

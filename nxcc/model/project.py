@@ -101,7 +101,7 @@ def inputs(evaluator: Evaluator, statements: Sequence[t.Input]) -> list[e.Input]
             if followed not in known or followed == statement.name.text:
                 near = did_you_mean(followed, known) or ()
                 evaluator.log.add("NX0203", statement.span, kind="input", name=followed, help=near)
-        if statement.name.text in ("nixpkgs", "self"):
+        if statement.name.text in ("nixpkgs", "self", "system"):
             evaluator.log.add("NX0202", statement.name.span, name=statement.name.text, help="choose another name")
         if reference:
             name = statement.name.text

@@ -1,0 +1,41 @@
+"""README.md of a bundle: what this is, what to run, in which order, with which tool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nxcc.emit.description import levels
+from nxcc.emit.shell import templates
+from nxcc.model.values import known_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nxcc.flavours.base import Flavour
+    from nxcc.model.environment import Environment, Role
+
+
+def readme(environment: Environment, flavours: Sequence[Flavour], *, locked: bool) -> str:
+    """The text of README.md."""
+    facts = {
+        "name": environment.name,
+        "text": environment.text,
+        "setup": environment.setup,
+        "roles": [_role(role) for role in environment.roles],
+        "levels": [", ".join(level) for level in levels(environment)],
+        "parameters": [
+            {"name": p.name, "value": known_text(p.value) or "…", "text": p.text} for p in environment.parameters
+        ],
+        "secrets": [{"name": s.name, "kind": s.kind, "text": s.text} for s in environment.secrets],
+        "flavours": [{"name": f.name, "summary": f.summary, "tools": ", ".join(f.tools)} for f in flavours],
+        "tests": [test.name or "test" for test in environment.tests],
+        "locked": locked,
+    }
+    return templates().get_template("bundle/README.md.j2").render(facts)
+
+
+def _role(role: Role) -> dict[str, str]:
+    nodes = [node.name for node in role.nodes]
+    shown = ", ".join(nodes) if len(nodes) <= 4 else f"{nodes[0]} … {nodes[-1]}"
+    ports = sorted({f"{p.first}" if p.first == p.last else f"{p.first}-{p.last}" for p in role.ports})
+    return {"name": role.name, "text": role.text, "nodes": shown, "ports": ", ".join(ports)}
