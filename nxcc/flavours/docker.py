@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nxcc.bundle import File
 from nxcc.flavours.base import Flavour, Setting, setting
 from nxcc.model.environment import holds
 
 if TYPE_CHECKING:
+    from nxcc.bundle import File
     from nxcc.model.environment import Environment, Node, Role, Share
 
 NAME = "docker"
 
 # Where every node finds what the launching machine gives it; a tmpfs that root alone may enter.
 HOST = "/run/nxcc/host"
+
+# `run` is the rendered run.sh.j2 (what depends on the environment) and these as they are, in this order.
+RUN_PARTS = ("base", "engine", "images", "secrets", "up", "down", "nodes", "main")
 
 # Compose files beside docker-compose.yml, for what engines do differently; `run` picks one of them.
 CGROUP_CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -63,35 +66,20 @@ class Docker(Flavour):
 
     def plan(self, environment: Environment) -> list[File]:
         """docker-compose.yml, a file for each cgroup case, .env, the nodes' names, and ``run``."""
+        from nxcc.bundle import File
         from nxcc.emit.yaml import document
 
-        def text(content: str) -> bytes:
-            return content.encode()
+        def compose_file(data: dict[str, Any], comment: str) -> bytes:
+            return document(data, comment=comment, anchors=True).encode()
 
-        files = [
-            File(
-                "docker/docker-compose.yml",
-                text(
-                    document(
-                        _compose(environment),
-                        comment=f"{environment.name}: one service a node. Images: `docker/run build`; all of it: "
-                        "`docker/run up`.",
-                        anchors=True,
-                    )
-                ),
-            )
-        ]
+        about = f"{environment.name}: one service a node. Images: `docker/run build`; all of it: `docker/run up`."
+        files = [File("docker/docker-compose.yml", compose_file(_compose(environment), about))]
         for case, (comment, keys) in CGROUP_CASES.items():
-            services = {node.name: keys for node in environment.nodes}
-            files.append(
-                File(
-                    f"docker/docker-compose.{case}.yml",
-                    text(document({"x-cgroup": keys, "services": services}, comment=comment, anchors=True)),
-                )
-            )
-        files.append(File("docker/.env", text(_ENV)))
-        files.append(File("docker/nodes", text(_nodes(environment))))
-        files.append(File("docker/run", text(_run(environment)), executable=True))
+            data = {"x-cgroup": keys, "services": {node.name: keys for node in environment.nodes}}
+            files.append(File(f"docker/docker-compose.{case}.yml", compose_file(data, comment)))
+        files.append(File("docker/.env", _ENV.encode()))
+        files.append(File("docker/nodes", _nodes(environment).encode()))
+        files.append(File("docker/run", _run(environment).encode(), executable=True))
         return files
 
 
@@ -241,7 +229,7 @@ def _service(environment: Environment, role: Role, node: Node, index: int) -> di
     service["healthcheck"] = {
         "test": ["CMD", "/bin/sh", "-c", compose_escape(health_check(role))],
         "interval": "3s",
-        "timeout": "10s",
+        "timeout": "30s",
         "retries": 3,
         # Failures do not count before the first success; how long to wait for that is for the one who starts it.
         "start_period": "1h",
@@ -365,11 +353,12 @@ def _common(nodes: list[dict[str, Any]]) -> dict[str, Any]:
 def _run(environment: Environment) -> str:
     from nxcc.bundle import JOURNAL
     from nxcc.emit.shell import templates
+    from nxcc.resources import resource
 
     used = {name for role in environment.roles for name in role.secrets}
     links = environment.links
     emulated = any(fact is not None for link in links for fact in (link.delay, link.jitter, link.loss))
-    return (
+    head = (
         templates()
         .get_template("docker/run.sh.j2")
         .render(
@@ -392,3 +381,8 @@ def _run(environment: Environment) -> str:
             tests=bool(environment.tests),
         )
     )
+    parts = [head]
+    for part in RUN_PARTS:
+        with open(resource("templates", "docker", f"{part}.sh"), encoding="utf-8") as file:
+            parts.append(file.read())
+    return "\n".join(parts)

@@ -1,4 +1,3 @@
-{% raw %}
 # --- messages, dry runs, clock, lock ---
 
 say() { printf '%s\n' "$*" >&2; }
@@ -115,4 +114,3 @@ $nodes
 NODES
     refuse "no node is called $1; there are: $(printf '%s\n' "$nodes" | cut -d ' ' -f 1 | tr '\n' ' ')"
 }
-{% endraw %}

@@ -1,4 +1,3 @@
-{% raw %}
 # --- down: nothing is left ---
 
 do_down() {
@@ -51,4 +50,3 @@ remove_state() {
         rmdir -- "$state" 2>/dev/null || :
     fi
 }
-{% endraw %}

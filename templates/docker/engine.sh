@@ -1,4 +1,3 @@
-{% raw %}
 # --- the engine: docker or podman, its version and its cgroups ---
 
 # Sets engine (the program), kind (docker or podman), server (its version) and compose_program; refuses what cannot work.
@@ -156,4 +155,3 @@ check_owner() {
         fi
     done
 }
-{% endraw %}

@@ -1,4 +1,3 @@
-{% raw %}
 # --- build, pack, load: the systems of the roles ---
 
 # What a build was made from: it is of no use for another version of the bundle.
@@ -106,11 +105,10 @@ do_pack() {
     folder=${bundle##*/}
     set -- "$folder" "$folder.state/docker/built" "$folder.state/docker/images.txt" "$folder.state/docker/images"
     if [ -n "$dry" ]; then
-        act tar -C "${bundle%/*}" -cf "$to" -- "$@"
+        act tar -C "${bundle%/*}/" -cf "$to" -- "$@"
         return 0
     fi
-    tar -C "${bundle%/*}" -cf "$to.new" -- "$@"
+    tar -C "${bundle%/*}/" -cf "$to.new" -- "$@"
     mv -f -- "$to.new" "$to"
     say "packed $to: unpack it on the other machine, then $folder/docker/run up"
 }
-{% endraw %}

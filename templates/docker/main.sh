@@ -1,4 +1,3 @@
-{% raw %}
 # --- command line ---
 
 usage() {
@@ -140,4 +139,3 @@ compose)
     ;;
 *) refuse "no command $command (\`run help\` lists them)" ;;
 esac
-{% endraw %}

@@ -1,4 +1,3 @@
-{% raw %}
 # --- single nodes: ssh, logs, fetch; and test ---
 
 # Where the tools of a node are, NixOS or not.
@@ -92,4 +91,3 @@ do_test() {
     fi
     refuse "this environment declares no test"
 }
-{% endraw %}

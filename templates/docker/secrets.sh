@@ -1,4 +1,3 @@
-{% raw %}
 # --- secrets: made at the first `up`, kept in the state ---
 
 # Makes what is missing. The nodes mount the files; root alone can enter the folder that they are mounted in.
@@ -16,10 +15,7 @@ make_secrets() {
         [ -n "$from" ] || from=$(secret_source "$secret")
         if [ -n "$from" ] && [ -r "$from" ]; then
             take_secret "$from" "$to"
-            if [ "$kind" = ssh-key ]; then
-                [ -r "$from.pub" ] || refuse "secret $secret is an ssh key: $from.pub, its public half, is missing"
-                take_secret "$from.pub" "$to.pub"
-            fi
+            if [ "$kind" = ssh-key ]; then public_half "$from" "$to"; fi
         elif [ -e "$to" ]; then
             [ -z "$from" ] || say "secret $secret: $from cannot be read, so the copy of the last time is used"
         elif [ -n "$from" ] || [ "$kind" = file ]; then
@@ -47,6 +43,17 @@ $secrets
 SECRETS
 }
 
+# The public half of a key of the user's: FROM TO
+public_half() {
+    if [ -r "$1.pub" ]; then
+        take_secret "$1.pub" "$2.pub"
+    else
+        ssh-keygen -y -f "$2" </dev/null >"$2.pub.new" || refuse "$1 has no $1.pub beside it, and none can be made of it"
+        chmod 400 "$2.pub.new"
+        mv -f -- "$2.pub.new" "$2.pub"
+    fi
+}
+
 # The file that --secret names for a secret: NAME
 given_file() { printf '%s\n' "$given_secrets" | sed -n "s/^$1=//p" | tail -n 1; }
 
@@ -57,4 +64,3 @@ take_secret() {
     chmod 400 "$2.new"
     mv -f -- "$2.new" "$2"
 }
-{% endraw %}

@@ -1,4 +1,3 @@
-{% raw %}
 # --- up: start the nodes and wait until they are ready ---
 
 do_up() {
@@ -187,4 +186,3 @@ NODES
 
 # Only what is published; the engine also lists ports that an image merely names.
 shown_ports() { printf '%s' "$1" | tr ',' '\n' | sed -n 's/^ *\(.*->.*\)$/\1/p' | tr '\n' ' '; }
-{% endraw %}
