@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lark import Lark
 
     from nxcc.diagnostics.core import Log, Source
+    from nxcc.syntax.drive import Driver
 
 __all__ = ["MAX_BYTES", "MAX_CHAIN", "MAX_DEPTH", "MAX_SYNTAX_ERRORS", "build_tables", "parse"]
 
@@ -23,6 +24,7 @@ MAX_SYNTAX_ERRORS = 20
 """How many syntax errors of a file are looked for."""
 
 _parser: Lark | None = None
+_running: Driver | None = None
 _builder = Builder()
 _newlines = Newlines()
 
@@ -35,7 +37,7 @@ def parse(source: Source, log: Log) -> Tree | None:
     """
     from lark.exceptions import UnexpectedInput
 
-    parser = _tables()
+    driver = _driver()
     text: str | None = source.text
     statements: Tree | None = None
     sound = True
@@ -45,7 +47,7 @@ def parse(source: Source, log: Log) -> Tree | None:
         _builder.begin(source)
         _newlines.begin(text)
         try:
-            parsed: Any = parser.parse(text)
+            parsed: Any = driver.parse(text)
             statements = Tree(source, tuple(parsed), _comments(source))
             text = None
         except (UnexpectedInput, NestingError) as error:
@@ -115,6 +117,17 @@ def _version() -> tuple[int, int]:
 
     numbers = [int("".join(filter(str.isdigit, part)) or 0) for part in lark.__version__.split(".")]
     return numbers[0], numbers[1] if len(numbers) > 1 else 0
+
+
+def _driver() -> Driver:
+    """What runs the parser's tables; kept with them."""
+    global _running
+    parser = _tables()
+    if _running is None or _running.parser is not parser:
+        from nxcc.syntax.drive import Driver
+
+        _running = Driver(parser)
+    return _running
 
 
 def _tables() -> Lark:
