@@ -1165,6 +1165,13 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("NX0101 1:43 unexpected `}` | expected `[`, a name or Nix in backticks",),
     ),
     (
+        "role a { service x {\n  ports 80\n  packages htop\n  on = 3\n} }",
+        (
+            "NX0113 2:3 `ports` cannot stand among options | help: it belongs in a role or profile",
+            "NX0113 3:3 `packages` cannot stand among options | help: it belongs in a role or profile",
+        ),
+    ),
+    (
         "let x = a <> b",
         ("NX0101 1:12 unexpected `>` | expected a value | help: write `!=`",),
     ),

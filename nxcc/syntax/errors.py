@@ -299,6 +299,11 @@ class _Report(Trouble):
         block = self.block_kind()
         if block == "other" and name in ROLE_KEYWORDS and (inserted := self._unclosed_block(start)):
             return True, inserted
+        if block == "other" and name in ROLE_KEYWORDS and start != self.at and {"EQUAL", "LBRACE"} <= self.accepts:
+            help: tuple[str, ...] = ("it belongs in a role or profile",)
+            where = "among options"
+            self.log.add("NX0113", self.span(start, head.end()), name=name, where=where, help=help)
+            return True, self._without()
         known = {"": TOP_KEYWORDS, "role": ROLE_KEYWORDS, "profile": ROLE_KEYWORDS}.get(block)
         if known is None or name in RESERVED or name in known:
             return False, None
@@ -308,7 +313,7 @@ class _Report(Trouble):
         following_text = self.text[self.at : self.at + 1] if start != self.at else self.text[following.end() :][:1]
         if name in other and following_text not in tuple("=."):
             where = f"in a {block}" if inside else "at top level"
-            help: tuple[str, ...] = ("it belongs at top level" if inside else "it belongs in a role or profile",)
+            help = ("it belongs at top level" if inside else "it belongs in a role or profile",)
             secondary = self.last_block() if not inside and self.indent(start) else ()
             self.log.add("NX0113", self.span(start, head.end()), name=name, where=where, help=help, secondary=secondary)
             return True, self._without()
