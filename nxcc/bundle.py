@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nxcc import bundle_journal as journal
 from nxcc.bundle_journal import JOURNAL, NotABundle, WriteError, ancestors, check_path, is_folder, place
 from nxcc.bundle_lock import BundleError, Busy, FolderLock
 from nxcc.bundle_plan import MANIFEST, HandEdited, check_folders, compare, steps_of
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

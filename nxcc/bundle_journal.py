@@ -8,9 +8,10 @@ relative to the bundle, with ``/``, and reach the disk as UTF-8 whatever the loc
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nxcc.bundle_lock import BundleError
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,11 @@ Reads, and writes nothing: ``bundle_journal`` does the steps that come out of he
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from nxcc.bundle_journal import Step, WriteError, ancestors, is_folder, place
 from nxcc.bundle_lock import BundleError
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

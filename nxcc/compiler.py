@@ -5,7 +5,7 @@ Nothing here prints or writes; what a compile has to say is in the Compilation t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nxcc import __version__
 from nxcc.diagnostics.core import InputError, Log
@@ -15,6 +15,7 @@ from nxcc.model.check import check
 from nxcc.model.evaluate import evaluate
 from nxcc.model.load import load
 from nxcc.model.settings import FlavourFacts
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,9 @@ Nix makes them; what is here calls it, reads them and takes out of one what a bu
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nxcc.bundle import File
 from nxcc.diagnostics.core import Label, Source, Span
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -5,9 +5,11 @@ The product goes to standard output, what is said about the input to standard er
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
+
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from nxcc.compiler import Compilation

@@ -1,7 +1,7 @@
 """``nxcc compile``: an environment into a bundle of files."""
 
 import os
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -26,6 +26,7 @@ from nxcc.cli.common import (
     put,
     wanted,
 )
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ roles and nodes, NX05 files, NX06 options and secrets, NX07 flavours, NX08 bundl
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from nxcc.records import NamedTuple
 
 
 class Entry(NamedTuple):

@@ -7,9 +7,9 @@ five times cheaper to define, which counts in a program that runs for a tenth of
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import NamedTuple
 
 from nxcc.diagnostics.catalogue import CATALOGUE
+from nxcc.records import NamedTuple
 
 ERROR = "error"
 WARNING = "warning"

@@ -7,7 +7,8 @@ a line ``Wrong:`` and one after a line ``Right:``.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from nxcc.records import NamedTuple
 
 _FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "explanations.md")
 

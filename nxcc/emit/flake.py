@@ -6,7 +6,7 @@ the same attributes by construction.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nxcc.emit.nix import (
     AttrSet,
@@ -25,6 +25,7 @@ from nxcc.emit.nix import (
 from nxcc.emit.overlays import input_overrides, overlays
 from nxcc.emit.references import unlocked
 from nxcc.lock import input_bindings, plain_inputs
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

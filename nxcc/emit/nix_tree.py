@@ -7,7 +7,9 @@ infinities, names that are no identifiers, an attribute defined twice) raises Va
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from nxcc.records import NamedTuple
 
 
 class NoDefault(NamedTuple):

@@ -5,10 +5,9 @@ Facts that may stand under ``on FLAVOUR`` carry ``only``: the flavours in which 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from nxcc.diagnostics.core import Source, Span
 from nxcc.model.values import Value
+from nxcc.records import NamedTuple
 
 
 class Node(NamedTuple):

@@ -7,9 +7,10 @@ Plain ``None``, ``bool``, ``int``, ``float`` and ``str`` stand for themselves. T
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from nxcc.diagnostics.core import Span
+from nxcc.records import NamedTuple
 
 
 class Quantity(NamedTuple):

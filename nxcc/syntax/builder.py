@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from lark import Token
 
 from nxcc.diagnostics.core import Span
+from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 from nxcc.syntax.expressions import Bunch, Expressions
 

@@ -6,11 +6,12 @@ token among them, so that spans run from the first to the last.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from lark import Token
 
 from nxcc.diagnostics.core import Source, Span
+from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 from nxcc.syntax.dedent import dedent, joined
 from nxcc.syntax.words import RESERVED, UNITS
@@ -126,7 +127,9 @@ class Expressions:
 
     def path_key(self, c: list[Any]) -> Bunch:
         """An attribute path."""
-        return Bunch(tuple(self._key(x) for x in c if type(x) is not Token or x.type == "NAME"), self._span(c))
+        return Bunch(tuple(self._key(x) for x in c if type(x) is not Token or x.type != "DOT"), self._span(c))
+
+    key_path = path_key
 
     # -------------------------------------------------------------- expressions
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from nxcc.records import NamedTuple
 from nxcc.syntax.words import ROLE_KEYWORDS, TOP_KEYWORDS
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ hurts.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from nxcc.records import NamedTuple
 
 KEYWORDS = frozenset(("if", "then", "else", "assert", "with", "let", "in", "rec", "inherit", "or"))
 

@@ -6,7 +6,9 @@ Every pattern looks at a character a bounded number of times, whatever the text.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

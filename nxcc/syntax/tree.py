@@ -6,9 +6,10 @@ expression.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from nxcc.diagnostics.core import Source, Span
+from nxcc.records import NamedTuple
 
 
 class Word(NamedTuple):

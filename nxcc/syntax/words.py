@@ -40,6 +40,7 @@ _WORDS = {
     "$END": "the end of the file",
     "_SEP": "the end of the statement",
     "NAME": "a name",
+    "OPTION_NAME": "a name",
     "NUMBER": "a number",
     "QUANTITY": "a quantity",
     "PATH": "a path",
@@ -119,6 +120,9 @@ def expected(accepts: Set[str]) -> str:
     # The end of the file closes a statement just as a line's end does: one of them is enough to say.
     if "_SEP" in rest:
         rest.discard("$END")
+    # A path may always go on; that is never what was forgotten.
+    if rest & {"EQUAL", "_SEP"}:
+        rest.discard("DOT")
     if {"COMMA", "RSQB"} <= rest:
         rest.discard("_SEP")
     # What follows `if` or a list's element has too narrow a use to be the help in most places.
