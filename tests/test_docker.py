@@ -313,6 +313,17 @@ def test_shellcheck_finds_nothing(odd: Path, tmp_path: Path) -> None:
         assert done.returncode == 0
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash", "zsh"])
+def test_a_dry_run_is_the_same_in_every_shell(odd: Path, tmp_path: Path, shell: str) -> None:
+    need(shell)
+    (tmp_path / "as-sh").mkdir()
+    (tmp_path / "as-sh/sh").symlink_to(need(shell))
+    path = stub(tmp_path / "bin", "28.0.0", "2 []")
+    expected = run(odd, "--dry-run", "up", PATH=path)
+    done = run(odd, "--dry-run", "up", shell=str(tmp_path / "as-sh/sh"), PATH=path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected.stdout, expected.stderr)
+
+
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 def test_help_and_wrong_usage(odd: Path, shell: str) -> None:
     helped = run(odd, "help", shell=shell)

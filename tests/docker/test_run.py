@@ -167,6 +167,31 @@ def test_secrets_from_files(bundle: Callable[..., Bundle], tmp_path: Path) -> No
     assert "the copy of the last time is used" in made.up().stderr
 
 
+def test_a_key_from_a_file(bundle: Callable[..., Bundle], tmp_path: Path) -> None:
+    """Its public half is made of it where it is not beside it."""
+    key = tmp_path / "key"
+    subprocess.run([need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
+    public = key.with_name("key.pub").read_text().split()[:2]
+    key.with_name("key.pub").unlink()
+    made = bundle(
+        make.environment("keys", make.role("a", secrets=("k",)), secrets=(make.secret("k", "ssh-key", str(key)),))
+    )
+    made.up()
+    assert made.ssh("a", "cat /run/nxcc/secrets/k.pub").split()[:2] == public
+    assert made.ssh("a", "cat /run/nxcc/secrets/k") + "\n" == key.read_text()
+
+
+def test_an_interrupted_up_can_be_run_again(bundle: Callable[..., Bundle]) -> None:
+    made = bundle(make.environment("again", make.role("server", ready=(make.ready("port", "80"),)), make.role("b")))
+    command = [str(made.script), "up"]
+    started = subprocess.Popen(command, env={**made.engine.environment(), **made.images}, stderr=subprocess.DEVNULL)
+    time.sleep(2.5)
+    started.terminate()
+    assert started.wait(timeout=10) == 143
+    assert not (made.state / "docker" / "lock").exists()
+    made.up()
+
+
 def test_two_at_once_are_refused(bundle: Callable[..., Bundle]) -> None:
     made = bundle(make.environment("locked", make.role("a")))
     lock = made.state / "docker" / "lock"
