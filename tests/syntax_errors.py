@@ -31,14 +31,8 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0113 4:3 `ports` cannot stand at top level | 3:3 the block ends here | help: it belongs in a role or profile",
         ),
     ),
-    (
-        "role web { x = [1, 2 }\n",
-        ("NX0111 1:22 `}` does not close `[` | expected `]` | 1:16 opened here",),
-    ),
-    (
-        "role web { x = (1 + 2 }\n",
-        ("NX0111 1:23 `}` does not close `(` | expected `)` | 1:16 opened here",),
-    ),
+    ("role web { x = [1, 2 }\n", ("NX0111 1:22 `}` does not close `[` | expected `]` | 1:16 opened here",)),
+    ("role web { x = (1 + 2 }\n", ("NX0111 1:23 `}` does not close `(` | expected `)` | 1:16 opened here",)),
     (
         "role web { x = {1 + 2] }\n",
         (
@@ -46,10 +40,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 1:17 unexpected `1` | expected a name, a string, `}`, `on` or `when`",
         ),
     ),
-    (
-        "let x = f(1, 2",
-        ("NX0110 1:10 `(` is never closed | opened here, never closed | help: close it with `)`",),
-    ),
+    ("let x = f(1, 2", ("NX0110 1:10 `(` is never closed | opened here, never closed | help: close it with `)`",)),
     (
         'let x = "abc',
         (
@@ -109,10 +100,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 6:14 unexpected `=` | expected a value",
         ),
     ),
-    (
-        "ports 80\n",
-        ("NX0113 1:1 `ports` cannot stand at top level | help: it belongs in a role or profile",),
-    ),
+    ("ports 80\n", ("NX0113 1:1 `ports` cannot stand at top level | help: it belongs in a role or profile",)),
     (
         "services.nginx.enable = true\n",
         (
@@ -126,30 +114,21 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0113 3:3 `secret` cannot stand in a role | help: it belongs at top level",
         ),
     ),
-    (
-        "role web {\n  role db { }\n}",
-        ("NX0113 2:3 `role` cannot stand in a role | help: it belongs at top level",),
-    ),
+    ("role web {\n  role db { }\n}", ("NX0113 2:3 `role` cannot stand in a role | help: it belongs at top level",)),
     (
         "role web {\n  network.x 3\n  x.y 3\n foo bar\n}",
         (
-            "NX0101 2:13 unexpected `3` | expected `.`, `=` or `{`",
-            "NX0101 3:7 unexpected `3` | expected `.`, `=` or `{`",
+            "NX0101 2:13 unexpected `3` | expected `=` or `{`",
+            "NX0101 3:7 unexpected `3` | expected `=` or `{`",
             "NX0118 4:2 unknown statement `foo` in a role | help: an option is set with `foo = value`",
         ),
     ),
-    (
-        "let x 3",
-        ("NX0101 1:7 unexpected `3` | expected `=`",),
-    ),
+    ("let x 3", ("NX0101 1:7 unexpected `3` | expected `=`",)),
     (
         "let x: int = 3",
         ("NX0101 1:6 unexpected `:` | expected `=` | help: a constant has no type: `let NAME = VALUE`",),
     ),
-    (
-        "let x = ",
-        ("NX0101 1:9 unexpected end of the file | expected a value | help: a value follows `=`",),
-    ),
+    ("let x = ", ("NX0101 1:9 unexpected end of the file | expected a value | help: a value follows `=`",)),
     (
         "let x =\nlet y = 3",
         (
@@ -162,21 +141,15 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 3:5 unexpected `=` | expected an operator, `}` or the end of the statement | help: line 2 ends with `=` and goes on here: something is missing there",
         ),
     ),
-    (
-        "role a { x = ; y = 2 }",
-        ("NX0101 1:14 unexpected `;` | expected a value | help: a value follows `=`",),
-    ),
-    (
-        "role a { x = }",
-        ("NX0101 1:14 unexpected `}` | expected a value | help: a value follows `=`",),
-    ),
+    ("role a { x = ; y = 2 }", ("NX0101 1:14 unexpected `;` | expected a value | help: a value follows `=`",)),
+    ("role a { x = }", ("NX0101 1:14 unexpected `}` | expected a value | help: a value follows `=`",)),
     (
         "role a {\n  foo: bar\n}",
-        ("NX0101 2:6 unexpected `:` | expected `.`, `=` or `{` | help: write `=` between a name and its value",),
+        ("NX0101 2:6 unexpected `:` | expected `=` or `{` | help: write `=` between a name and its value",),
     ),
     (
         'role a { x = { "a": 1, "b": [1, 2] } }',
-        ("NX0101 1:19 unexpected `:` | expected `.`, `=` or `{` | help: write `=` between a name and its value",),
+        ("NX0101 1:19 unexpected `:` | expected `=` or `{` | help: write `=` between a name and its value",),
     ),
     (
         "role a { x = a && b }",
@@ -186,10 +159,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "role a { x = a || b }",
         ("NX0101 1:16 unexpected `||` | expected an operator, `}` or the end of the statement | help: write `or`",),
     ),
-    (
-        "role a { x = !a }",
-        ("NX0101 1:14 unexpected `!` | expected a value | help: write `not`",),
-    ),
+    ("role a { x = !a }", ("NX0101 1:14 unexpected `!` | expected a value | help: write `not`",)),
     (
         "role a { when x = 3 { ports 1 } }",
         ("NX0101 1:17 unexpected `=` | expected an operator or `{` | help: equality is `==`",),
@@ -226,10 +196,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "// comment\nrole a { }",
         ("NX0101 1:1 unexpected `//` | expected a statement | help: a comment begins with `#`",),
     ),
-    (
-        "/* c */",
-        ("NX0101 1:1 unexpected `/*` | expected a statement | help: a comment begins with `#`",),
-    ),
+    ("/* c */", ("NX0101 1:1 unexpected `/*` | expected a statement | help: a comment begins with `#`",)),
     (
         "role a { ports 80 // web\n}",
         (
@@ -240,46 +207,25 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "role a {\n  // web\n  ports 80\n}",
         ("NX0101 2:3 unexpected `//` | expected a statement or `}` | help: a comment begins with `#`",),
     ),
-    (
-        "role a { resources { memory 2GB } }",
-        ("NX0108 1:30 unknown unit `GB` | help: did you mean `GiB`?",),
-    ),
+    ("role a { resources { memory 2GB } }", ("NX0108 1:30 unknown unit `GB` | help: did you mean `GiB`?",)),
     (
         "role a { resources { memory 2 GiB } }",
         (
             "NX0101 1:31 unexpected `GiB` | expected an operator, `,`, `}` or the end of the statement | help: a unit follows its number without a blank",
         ),
     ),
-    (
-        "let x = 0x1F",
-        ("NX0108 1:10 unknown unit `x1F` | help: numbers are decimal",),
-    ),
-    (
-        "let x = 1_000",
-        ("NX0108 1:10 unknown unit `_000` | help: the digits of a number stand together, without `_`",),
-    ),
-    (
-        "let x = 5sec",
-        ("NX0108 1:10 unknown unit `sec` | help: did you mean `s`?",),
-    ),
-    (
-        "let x = 10mb",
-        ("NX0108 1:11 unknown unit `mb` | help: did you mean `MiB`?",),
-    ),
-    (
-        "let x = .5",
-        ("NX0101 1:9 unexpected `.` | expected a value | help: write `0.5`",),
-    ),
+    ("let x = 0x1F", ("NX0108 1:10 unknown unit `x1F` | help: numbers are decimal",)),
+    ("let x = 1_000", ("NX0108 1:10 unknown unit `_000` | help: the digits of a number stand together, without `_`",)),
+    ("let x = 5sec", ("NX0108 1:10 unknown unit `sec` | help: did you mean `s`?",)),
+    ("let x = 10mb", ("NX0108 1:11 unknown unit `mb` | help: did you mean `MiB`?",)),
+    ("let x = .5", ("NX0101 1:9 unexpected `.` | expected a value | help: write `0.5`",)),
     (
         'let x = "a\\qb"',
         (
             "NX0106 1:11 unknown escape `\\q` | help: the escapes are `\\n` `\\r` `\\t` `\\\"` `\\\\` `\\${` and `\\u{…}`; a raw string '…' has none",
         ),
     ),
-    (
-        'let x = "\\u{110000}"',
-        ("NX0117 1:10 the escape stands for no character",),
-    ),
+    ('let x = "\\u{110000}"', ("NX0117 1:10 the escape stands for no character",)),
     (
         'let x = "\\u00e9"',
         (
@@ -292,46 +238,19 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0106 1:10 unknown escape `\\x` | help: the escapes are `\\n` `\\r` `\\t` `\\\"` `\\\\` `\\${` and `\\u{…}`; a raw string '…' has none",
         ),
     ),
-    (
-        "let if = 3",
-        ("NX0119 1:5 `if` is a reserved word | help: choose another name",),
-    ),
-    (
-        "role in { }",
-        ("NX0119 1:6 `in` is a reserved word | help: choose another name",),
-    ),
-    (
-        "let x = then",
-        ("NX0119 1:9 `then` is a reserved word | help: choose another name",),
-    ),
-    (
-        "role true { }",
-        ("NX0119 1:6 `true` is a reserved word",),
-    ),
-    (
-        "param for: int = 3",
-        ("NX0119 1:7 `for` is a reserved word | help: choose another name",),
-    ),
-    (
-        "let x = “abc”",
-        ('NX0109 1:9 unexpected character `“` | help: strings stand in straight quotes: `"…"`',),
-    ),
+    ("let if = 3", ("NX0119 1:5 `if` is a reserved word | help: choose another name",)),
+    ("role in { }", ("NX0119 1:6 `in` is a reserved word | help: choose another name",)),
+    ("let x = then", ("NX0119 1:9 `then` is a reserved word | help: choose another name",)),
+    ("role true { }", ("NX0119 1:6 `true` is a reserved word",)),
+    ("param for: int = 3", ("NX0119 1:7 `for` is a reserved word | help: choose another name",)),
+    ("let x = “abc”", ('NX0109 1:9 unexpected character `“` | help: strings stand in straight quotes: `"…"`',)),
     (
         "role a { file ‘x’ = 1 }",
         ("NX0109 1:15 unexpected character `‘` | help: raw strings stand in straight quotes: `'…'`",),
     ),
-    (
-        "let x = 5 – 3",
-        ("NX0109 1:11 unexpected character `–` | help: the sign for minus is `-`",),
-    ),
-    (
-        "let x\xa0= 3",
-        ("NX0109 1:6 unexpected character `no-break space` | help: write an ordinary blank",),
-    ),
-    (
-        "rôle a { }",
-        ("NX0118 1:1 unknown statement `rôle` at top level | help: did you mean `role`?",),
-    ),
+    ("let x = 5 – 3", ("NX0109 1:11 unexpected character `–` | help: the sign for minus is `-`",)),
+    ("let x\xa0= 3", ("NX0109 1:6 unexpected character `no-break space` | help: write an ordinary blank",)),
+    ("rôle a { }", ("NX0118 1:1 unknown statement `rôle` at top level | help: did you mean `role`?",)),
     (
         "role rôle { }",
         ("NX0109 1:7 unexpected character `ô` | help: text other than ASCII stands in strings and comments",),
@@ -340,10 +259,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "let café = 3",
         ("NX0109 1:8 unexpected character `é` | help: text other than ASCII stands in strings and comments",),
     ),
-    (
-        "role 7up { }",
-        ("NX0101 1:6 unexpected `7up` | expected a name | help: a name does not begin with a digit",),
-    ),
+    ("role 7up { }", ("NX0101 1:6 unexpected `7up` | expected a name | help: a name does not begin with a digit",)),
     (
         "role a { packages 7zz htop }",
         (
@@ -356,18 +272,9 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             'NX0101 1:19 unexpected `7zip` | expected `[`, a name or Nix in backticks | help: a name does not begin with a digit; write `pkgs."7zip"`',
         ),
     ),
-    (
-        "role a[3 { ports 80 }\nrole b { }",
-        ("NX0101 1:10 unexpected `{` | expected `]` | 1:7 opened here",),
-    ),
-    (
-        "role a[ { }",
-        ("NX0110 1:7 `[` is never closed | opened here, never closed | help: close it with `]`",),
-    ),
-    (
-        "role a[] { }",
-        ("NX0101 1:8 unexpected `]` | expected a value | 1:7 opened here",),
-    ),
+    ("role a[3 { ports 80 }\nrole b { }", ("NX0101 1:10 unexpected `{` | expected `]` | 1:7 opened here",)),
+    ("role a[ { }", ("NX0110 1:7 `[` is never closed | opened here, never closed | help: close it with `]`",)),
+    ("role a[] { }", ("NX0101 1:8 unexpected `]` | expected a value | 1:7 opened here",)),
     (
         "link a => b",
         (
@@ -380,28 +287,16 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 1:8 unexpected `-` | expected `->` or `<->` | help: a link is `link A -> B` in one direction, `link A <-> B` in both",
         ),
     ),
-    (
-        "link a -> ",
-        ("NX0101 1:11 unexpected end of the file | expected a name",),
-    ),
+    ("link a -> ", ("NX0101 1:11 unexpected end of the file | expected a name",)),
     (
         "link a to b",
         (
             "NX0101 1:8 unexpected `to` | expected `->` or `<->` | help: a link is `link A -> B` in one direction, `link A <-> B` in both",
         ),
     ),
-    (
-        "link a -> b -> c",
-        ("NX0101 1:13 unexpected `->` | expected `{` or the end of the statement",),
-    ),
-    (
-        "role a { after }",
-        ("NX0101 1:16 unexpected `}` | expected a name",),
-    ),
-    (
-        "role a { after ; ports 80 }",
-        ("NX0101 1:16 unexpected `;` | expected a name",),
-    ),
+    ("link a -> b -> c", ("NX0101 1:13 unexpected `->` | expected `{` or the end of the statement",)),
+    ("role a { after }", ("NX0101 1:16 unexpected `}` | expected a name",)),
+    ("role a { after ; ports 80 }", ("NX0101 1:16 unexpected `;` | expected a name",)),
     (
         "let x = 1 < 2 < 3",
         (
@@ -436,30 +331,21 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "param x = 3",
         ("NX0101 1:9 unexpected `=` | expected `:` | help: a parameter has a type: `param NAME: int = 3`",),
     ),
-    (
-        "param x: int",
-        ("NX0101 1:13 unexpected end of the file | expected `=`",),
-    ),
+    ("param x: int", ("NX0101 1:13 unexpected end of the file | expected `=`",)),
     (
         "param x: int in 1..3",
         (
             "NX0101 1:14 unexpected `in` | expected `=` | help: a parameter has a default: `param NAME: int = 3 in 1..5`",
         ),
     ),
-    (
-        "param x: int = 3 in",
-        ("NX0101 1:20 unexpected end of the file | expected a value",),
-    ),
+    ("param x: int = 3 in", ("NX0101 1:20 unexpected end of the file | expected a value",)),
     (
         "param x: int = 3 1..5",
         (
             "NX0101 1:18 unexpected `1..5` | expected an operator, a string, the end of the statement or `in` | help: what a parameter may be follows `in`: `in 1..5` or `in [1, 3]`",
         ),
     ),
-    (
-        "param x int = 3",
-        ("NX0101 1:9 unexpected `int` | expected `:`",),
-    ),
+    ("param x int = 3", ("NX0101 1:9 unexpected `int` | expected `:`",)),
     (
         'let x = "${a"\nlet y = = 3',
         (
@@ -467,14 +353,8 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 2:9 unexpected `=` | expected a value",
         ),
     ),
-    (
-        'let x = "${}"',
-        ("NX0101 1:12 unexpected `}` | expected a value | 1:10 opened here",),
-    ),
-    (
-        'let x = "${a b}"',
-        ("NX0101 1:14 unexpected `b` | expected an operator or `}` | 1:10 opened here",),
-    ),
+    ('let x = "${}"', ("NX0101 1:12 unexpected `}` | expected a value | 1:10 opened here",)),
+    ('let x = "${a b}"', ("NX0101 1:14 unexpected `b` | expected an operator or `}` | 1:10 opened here",)),
     (
         'let x = "a\nb"',
         (
@@ -487,10 +367,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 4:3 unexpected `else` | expected a port, `,`, `/tcp` or `/udp`, `}` or the end of the statement | help: `else` follows the `}` of a `when`, or a value behind `then`",
         ),
     ),
-    (
-        "role a { else { } }",
-        ("NX0119 1:10 `else` is a reserved word | help: `else` follows the `}` of a `when`",),
-    ),
+    ("role a { else { } }", ("NX0119 1:10 `else` is a reserved word | help: `else` follows the `}` of a `when`",)),
     (
         "role a { when x { } else if y { } }",
         ("NX0101 1:26 unexpected `if` | expected `{` or `when` | help: write `else when`",),
@@ -559,32 +436,17 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0118 3:5 unknown statement `b` in a role | help: `packages` goes on in the next line where a line ends with a comma; `packages [ … ]` needs none",
         ),
     ),
-    (
-        "let x = a\n  && b",
-        ("NX0101 2:3 unexpected `&&` | expected a statement | help: write `and`",),
-    ),
-    (
-        'environment "k3s"',
-        ("NX0101 1:13 unexpected string | expected a name | help: a name stands without quotes",),
-    ),
+    ("let x = a\n  && b", ("NX0101 2:3 unexpected `&&` | expected a statement | help: write `and`",)),
+    ('environment "k3s"', ("NX0101 1:13 unexpected string | expected a name | help: a name stands without quotes",)),
     (
         "environment my env",
         (
             'NX0101 1:16 unexpected `env` | expected a string or the end of the statement | help: a description stands in quotes: `environment NAME "text"`',
         ),
     ),
-    (
-        "environment",
-        ("NX0101 1:12 unexpected end of the file | expected a name",),
-    ),
-    (
-        'role "web" { }',
-        ("NX0101 1:6 unexpected string | expected a name | help: a name stands without quotes",),
-    ),
-    (
-        "role { }",
-        ("NX0101 1:6 unexpected `{` | expected a name",),
-    ),
+    ("environment", ("NX0101 1:12 unexpected end of the file | expected a name",)),
+    ('role "web" { }', ("NX0101 1:6 unexpected string | expected a name | help: a name stands without quotes",)),
+    ("role { }", ("NX0101 1:6 unexpected `{` | expected a name",)),
     (
         "role a(b) { }",
         ("NX0101 1:7 unexpected `(` | expected `:`, `[`, `{`, a string, the end of the statement or `from`",),
@@ -611,14 +473,8 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 1:11 unexpected `(` | expected `(`, `:`, `{` or a string | help: a call and an index follow their name without a blank: `f(x)`, `x[i]`",
         ),
     ),
-    (
-        "profile p(x) { }",
-        ("NX0101 1:12 unexpected `)` | expected `:` | 1:10 opened here",),
-    ),
-    (
-        "profile p",
-        ("NX0101 1:10 unexpected end of the file | expected `(`, `:`, `{` or a string",),
-    ),
+    ("profile p(x) { }", ("NX0101 1:12 unexpected `)` | expected `:` | 1:10 opened here",)),
+    ("profile p", ("NX0101 1:10 unexpected end of the file | expected `(`, `:`, `{` or a string",)),
     (
         "include common.nxc",
         (
@@ -634,7 +490,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "role a { import modules/x.nix }",
         (
-            "NX0101 1:24 unexpected `/` | expected `.`, `}` or the end of the statement | help: a path begins with `./` or `../`, relative to this file",
+            "NX0101 1:24 unexpected `/` | expected `}` or the end of the statement | help: a path begins with `./` or `../`, relative to this file",
         ),
     ),
     (
@@ -659,40 +515,19 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 1:14 unexpected `=` | help: a secret is made at deployment, or read from a file: `secret NAME from ./file`",
         ),
     ),
-    (
-        "secret",
-        ("NX0101 1:7 unexpected end of the file | expected a name",),
-    ),
-    (
-        "secret t mode 9999",
-        ("NX0101 1:15 unexpected `9999` | expected a mode such as 0644",),
-    ),
-    (
-        'secret t mode "0440"',
-        ("NX0101 1:15 unexpected string | expected a mode such as 0644",),
-    ),
-    (
-        'script x = "y"',
-        ("NX0101 1:10 unexpected `=` | expected `bash`, `sh` or `python`",),
-    ),
-    (
-        'script x perl = "y"',
-        ("NX0101 1:10 unexpected `perl` | expected `bash`, `sh` or `python`",),
-    ),
-    (
-        'script x bash "y"',
-        ("NX0101 1:15 unexpected string | expected `=`, `from` or `with`",),
-    ),
+    ("secret", ("NX0101 1:7 unexpected end of the file | expected a name",)),
+    ("secret t mode 9999", ("NX0101 1:15 unexpected `9999` | expected a mode such as 0644",)),
+    ('secret t mode "0440"', ("NX0101 1:15 unexpected string | expected a mode such as 0644",)),
+    ('script x = "y"', ("NX0101 1:10 unexpected `=` | expected `bash`, `sh` or `python`",)),
+    ('script x perl = "y"', ("NX0101 1:10 unexpected `perl` | expected `bash`, `sh` or `python`",)),
+    ('script x bash "y"', ("NX0101 1:15 unexpected string | expected `=`, `from` or `with`",)),
     (
         "role a { ports 80:80 }",
         (
             "NX0101 1:18 unexpected `:` | expected a port, `,`, `/tcp` or `/udp`, `}` or the end of the statement | help: `publish 8080:80` maps a port of the host to one of the node",
         ),
     ),
-    (
-        "role a { publish 80 }",
-        ("NX0101 1:21 unexpected `}` | expected `:`",),
-    ),
+    ("role a { publish 80 }", ("NX0101 1:21 unexpected `}` | expected `:`",)),
     (
         "role a { ports 80/TCP }",
         (
@@ -705,10 +540,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 1:18 unexpected `/` | expected a port, `,`, `/tcp` or `/udp`, `}` or the end of the statement | help: a protocol is `/tcp` or `/udp`",
         ),
     ),
-    (
-        'role a { ports "80" }',
-        ("NX0101 1:16 unexpected string | expected a port",),
-    ),
+    ('role a { ports "80" }', ("NX0101 1:16 unexpected string | expected a port",)),
     (
         "role a { service nginx.enable = true }",
         (
@@ -733,10 +565,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 1:26 unexpected `:` | expected a value | help: a setting and its value stand side by side: `NAME VALUE`",
         ),
     ),
-    (
-        "role a { resources cpus 2 }",
-        ("NX0101 1:20 unexpected `cpus` | expected `{`",),
-    ),
+    ("role a { resources cpus 2 }", ("NX0101 1:20 unexpected `cpus` | expected `{`",)),
     (
         "flavour docker { memory = 3 }",
         (
@@ -749,54 +578,21 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 2:8 unexpected `:` | expected a value, `,`, `}` or the end of the statement | help: a setting and its value stand side by side: `NAME VALUE`",
         ),
     ),
-    (
-        "setup x { param y = 3 }",
-        ("NX0101 1:17 unexpected `y` | expected `=`",),
-    ),
-    (
-        "setup x { ports 80 }",
-        ("NX0101 1:17 unexpected `80` | expected `=`",),
-    ),
-    (
-        "setup x { y 3 }",
-        ("NX0101 1:13 unexpected `3` | expected `=`",),
-    ),
-    (
-        "test x",
-        ("NX0101 1:6 unexpected `x` | expected a string",),
-    ),
-    (
-        "test",
-        ("NX0101 1:5 unexpected end of the file | expected a string",),
-    ),
-    (
-        "test { }",
-        ("NX0101 1:6 unexpected `{` | expected a string",),
-    ),
+    ("setup x { param y = 3 }", ("NX0101 1:17 unexpected `y` | expected `=`",)),
+    ("setup x { ports 80 }", ("NX0101 1:17 unexpected `80` | expected `=`",)),
+    ("setup x { y 3 }", ("NX0101 1:13 unexpected `3` | expected `=`",)),
+    ("test x", ("NX0101 1:6 unexpected `x` | expected a string",)),
+    ("test", ("NX0101 1:5 unexpected end of the file | expected a string",)),
+    ("test { }", ("NX0101 1:6 unexpected `{` | expected a string",)),
     (
         'test """\n  x\n',
         ('NX0105 1:6 the string is not closed | opened here, never closed | help: close it with `"""`',),
     ),
-    (
-        'network "x"',
-        ("NX0101 1:9 unexpected string | expected `{`",),
-    ),
-    (
-        "override x",
-        ("NX0101 1:11 unexpected end of the file | expected `.` or `{`",),
-    ),
-    (
-        "override pkgs.x",
-        ("NX0101 1:16 unexpected end of the file | expected `.` or `{`",),
-    ),
-    (
-        "package x",
-        ("NX0101 1:10 unexpected end of the file | expected a path",),
-    ),
-    (
-        "package x foo",
-        ("NX0101 1:11 unexpected `foo` | expected a path",),
-    ),
+    ('network "x"', ("NX0101 1:9 unexpected string | expected `{`",)),
+    ("override x", ("NX0101 1:11 unexpected end of the file | expected `.` or `{`",)),
+    ("override pkgs.x", ("NX0101 1:16 unexpected end of the file | expected `.` or `{`",)),
+    ("package x", ("NX0101 1:10 unexpected end of the file | expected a path",)),
+    ("package x foo", ("NX0101 1:11 unexpected `foo` | expected a path",)),
     (
         "nixpkgs nixos-25.11",
         (
@@ -806,7 +602,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         'nixpkgs = "x"',
         (
-            "NX0101 1:1 unexpected `nixpkgs` | expected a statement | help: `nixpkgs` and what follows it stand side by side, without `=`",
+            "NX0101 1:9 unexpected `=` | expected a path or a string | help: `nixpkgs` and what follows it stand side by side, without `=`",
         ),
     ),
     (
@@ -815,46 +611,22 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             'NX0101 1:8 unexpected end of the file | expected a path or a string | help: where it comes from stands in quotes: `"github:…"`',
         ),
     ),
-    (
-        'overlay "x"',
-        ("NX0101 1:9 unexpected string | expected a name or Nix in backticks",),
-    ),
-    (
-        "role a { user { } }",
-        ("NX0101 1:15 unexpected `{` | expected a name",),
-    ),
-    (
-        "role a { user bob { group wheel } }",
-        ("NX0101 1:27 unexpected `wheel` | expected `=` or `{`",),
-    ),
+    ('overlay "x"', ("NX0101 1:9 unexpected string | expected a name or Nix in backticks",)),
+    ("role a { user { } }", ("NX0101 1:15 unexpected `{` | expected a name",)),
+    ("role a { user bob { group wheel } }", ("NX0101 1:27 unexpected `wheel` | expected `=` or `{`",)),
     (
         "role a { share /data }",
         ('NX0101 1:16 unexpected `/` | expected a string | help: a path on the node stands in quotes: `share "/…"`',),
     ),
-    (
-        'role a { mount "/x" }',
-        ("NX0101 1:21 unexpected `}` | expected `from`",),
-    ),
+    ('role a { mount "/x" }', ("NX0101 1:21 unexpected `}` | expected `from`",)),
     (
         'role a { mount "/x" from "b" }',
         ("NX0101 1:26 unexpected string | expected a name | help: a name stands without quotes",),
     ),
-    (
-        "role a { ready 80 }",
-        ("NX0101 1:16 unexpected `80` | expected `unit`, `command` or `port`",),
-    ),
-    (
-        "role a { ready http 80 }",
-        ("NX0101 1:16 unexpected `http` | expected `unit`, `command` or `port`",),
-    ),
-    (
-        "role a { kernel }",
-        ("NX0101 1:17 unexpected `}` | expected a value",),
-    ),
-    (
-        'role a { variable X "y" }',
-        ("NX0101 1:21 unexpected string | expected `=`",),
-    ),
+    ("role a { ready 80 }", ("NX0101 1:16 unexpected `80` | expected `unit`, `command` or `port`",)),
+    ("role a { ready http 80 }", ("NX0101 1:16 unexpected `http` | expected `unit`, `command` or `port`",)),
+    ("role a { kernel }", ("NX0101 1:17 unexpected `}` | expected a value",)),
+    ('role a { variable X "y" }', ("NX0101 1:21 unexpected string | expected `=`",)),
     (
         'role a { file /etc/x = "y" }',
         ('NX0101 1:15 unexpected `/` | expected a string | help: a path on the node stands in quotes: `file "/…"`',),
@@ -863,46 +635,19 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         'role a { file "/etc/x" "y" }',
         ("NX0101 1:24 unexpected string | expected `=`, `user`, `from`, `group` or `mode`",),
     ),
-    (
-        "role a { on-boot x { } }",
-        ("NX0101 1:20 unexpected `{` | expected `after` or `=`",),
-    ),
-    (
-        "role a { on docker ports 80 }",
-        ("NX0101 1:20 unexpected `ports` | expected `,` or `{`",),
-    ),
-    (
-        "role a { on docker vm { } }",
-        ("NX0101 1:20 unexpected `vm` | expected `,` or `{`",),
-    ),
-    (
-        "role a { when { } }",
-        ("NX0101 1:19 unexpected `}` | expected `{`",),
-    ),
-    (
-        "role a { when x ports 80 }",
-        ("NX0101 1:17 unexpected `ports` | expected an operator or `{`",),
-    ),
+    ("role a { on-boot x { } }", ("NX0101 1:20 unexpected `{` | expected `after` or `=`",)),
+    ("role a { on docker ports 80 }", ("NX0101 1:20 unexpected `ports` | expected `,` or `{`",)),
+    ("role a { on docker vm { } }", ("NX0101 1:20 unexpected `vm` | expected `,` or `{`",)),
+    ("role a { when { } }", ("NX0101 1:19 unexpected `}` | expected `{`",)),
+    ("role a { when x ports 80 }", ("NX0101 1:17 unexpected `ports` | expected an operator or `{`",)),
     (
         "role a { nix { services.x = 1; } }",
         ("NX0101 1:14 unexpected `{` | expected Nix in backticks | help: Nix stands between backticks: `` nix `…` ``",),
     ),
-    (
-        "role a { x = pkgs: 3 }",
-        ("NX0101 1:18 unexpected `:` | expected an operator, `}` or the end of the statement",),
-    ),
-    (
-        "role a { x = `{ a = [ 1; }` }",
-        ("NX0120 1:21 the brackets of the Nix fragment do not match | never closed",),
-    ),
-    (
-        "role a { x = `` }",
-        ("NX0124 1:14 the Nix fragment is empty",),
-    ),
-    (
-        "role a { x = $y }",
-        ("NX0101 1:14 unexpected `$` | expected a value | help: a name is written without `$`",),
-    ),
+    ("role a { x = pkgs: 3 }", ("NX0101 1:18 unexpected `:` | expected an operator, `}` or the end of the statement",)),
+    ("role a { x = `{ a = [ 1; }` }", ("NX0120 1:21 the brackets of the Nix fragment do not match | never closed",)),
+    ("role a { x = `` }", ("NX0124 1:14 the Nix fragment is empty",)),
+    ("role a { x = $y }", ("NX0101 1:14 unexpected `$` | expected a value | help: a name is written without `$`",)),
     (
         "role a { x = ${y} }",
         (
@@ -921,122 +666,47 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 1:18 unexpected `b` | expected an operator, `,`, `=` or `)` | 1:15 opened here | help: arguments are separated by commas",
         ),
     ),
-    (
-        "role a { x = @y }",
-        ("NX0109 1:14 unexpected character `@`",),
-    ),
-    (
-        "role a { x ? 3 }",
-        ("NX0109 1:12 unexpected character `?`",),
-    ),
+    ("role a { x = @y }", ("NX0109 1:14 unexpected character `@`",)),
+    ("role a { x ? 3 }", ("NX0109 1:12 unexpected character `?`",)),
     (
         "role a { x += [1] }",
         (
-            "NX0101 1:12 unexpected `+=` | expected `.`, `=` or `{` | help: write `=`: what several places add to a list comes together by itself",
+            "NX0101 1:12 unexpected `+=` | expected `=` or `{` | help: write `=`: what several places add to a list comes together by itself",
         ),
     ),
     (
         "role a { x := 1 }",
-        ("NX0101 1:12 unexpected `:=` | expected `.`, `=` or `{` | help: write `=` between a name and its value",),
+        ("NX0101 1:12 unexpected `:=` | expected `=` or `{` | help: write `=` between a name and its value",),
     ),
-    (
-        "role a { a.b. = 3 }",
-        ("NX0101 1:15 unexpected `=` | expected a name or a string",),
-    ),
-    (
-        "role a { .b = 3 }",
-        ("NX0101 1:10 unexpected `.` | expected a statement or `}`",),
-    ),
-    (
-        "role a { a..b = 3 }",
-        ("NX0101 1:11 unexpected `..` | expected `.`, `=` or `{`",),
-    ),
-    (
-        "let x = 1 +",
-        ("NX0101 1:12 unexpected end of the file | expected a value",),
-    ),
-    (
-        "let x = * 3",
-        ("NX0101 1:9 unexpected `*` | expected a value",),
-    ),
-    (
-        "let x = (1",
-        ("NX0110 1:9 `(` is never closed | opened here, never closed | help: close it with `)`",),
-    ),
-    (
-        "let x = 1)",
-        ("NX0112 1:10 `)` closes nothing",),
-    ),
-    (
-        "let x = [1",
-        ("NX0110 1:9 `[` is never closed | opened here, never closed | help: close it with `]`",),
-    ),
-    (
-        "let x = 1]",
-        ("NX0112 1:10 `]` closes nothing",),
-    ),
-    (
-        "let x = {",
-        ("NX0110 1:9 `{` is never closed | opened here, never closed | help: close it with `}`",),
-    ),
-    (
-        "let x = }",
-        ("NX0112 1:9 `}` closes nothing",),
-    ),
-    (
-        "role a { x = order b 3 }",
-        ("NX0101 1:20 unexpected `b` | expected a number",),
-    ),
-    (
-        "role a { x = force }",
-        ("NX0101 1:20 unexpected `}` | expected a value",),
-    ),
-    (
-        "let x = not",
-        ("NX0101 1:12 unexpected end of the file | expected a value",),
-    ),
-    (
-        "let x = if a then b",
-        ("NX0101 1:20 unexpected end of the file | expected `else`",),
-    ),
-    (
-        "let x = [x for x]",
-        ("NX0101 1:17 unexpected `]` | expected `in` | 1:9 opened here",),
-    ),
+    ("role a { a.b. = 3 }", ("NX0101 1:15 unexpected `=` | expected a name or a string",)),
+    ("role a { .b = 3 }", ("NX0101 1:10 unexpected `.` | expected a statement or `}`",)),
+    ("role a { a..b = 3 }", ("NX0101 1:12 unexpected `.` | expected a name or a string",)),
+    ("let x = 1 +", ("NX0101 1:12 unexpected end of the file | expected a value",)),
+    ("let x = * 3", ("NX0101 1:9 unexpected `*` | expected a value",)),
+    ("let x = (1", ("NX0110 1:9 `(` is never closed | opened here, never closed | help: close it with `)`",)),
+    ("let x = 1)", ("NX0112 1:10 `)` closes nothing",)),
+    ("let x = [1", ("NX0110 1:9 `[` is never closed | opened here, never closed | help: close it with `]`",)),
+    ("let x = 1]", ("NX0112 1:10 `]` closes nothing",)),
+    ("let x = {", ("NX0110 1:9 `{` is never closed | opened here, never closed | help: close it with `}`",)),
+    ("let x = }", ("NX0112 1:9 `}` closes nothing",)),
+    ("role a { x = order b 3 }", ("NX0101 1:20 unexpected `b` | expected a number",)),
+    ("role a { x = force }", ("NX0101 1:20 unexpected `}` | expected a value",)),
+    ("let x = not", ("NX0101 1:12 unexpected end of the file | expected a value",)),
+    ("let x = if a then b", ("NX0101 1:20 unexpected end of the file | expected `else`",)),
+    ("let x = [x for x]", ("NX0101 1:17 unexpected `]` | expected `in` | 1:9 opened here",)),
     (
         "let x = [for x in y]",
         (
             "NX0101 1:14 unexpected `x` | expected an operator, `,` or `]` | 1:9 opened here | help: what the list holds comes first: `[x * 2 for x in LIST]`",
         ),
     ),
-    (
-        "{ }",
-        ("NX0101 1:1 unexpected `{` | expected a statement",),
-    ),
-    (
-        '"x"',
-        ("NX0101 1:1 unexpected string | expected a statement",),
-    ),
-    (
-        "42",
-        ("NX0101 1:1 unexpected `42` | expected a statement",),
-    ),
-    (
-        "=",
-        ("NX0101 1:1 unexpected `=` | expected a statement",),
-    ),
-    (
-        "[role]\nx = 3",
-        ("NX0101 1:1 unexpected `[` | expected a statement",),
-    ),
-    (
-        "---\nrole:\n  a: 1\n",
-        ("NX0101 1:1 unexpected `-` | expected a statement | help: a comment begins with `#`",),
-    ),
-    (
-        "<xml>",
-        ("NX0101 1:1 unexpected `<` | expected a statement",),
-    ),
+    ("{ }", ("NX0101 1:1 unexpected `{` | expected a statement",)),
+    ('"x"', ("NX0101 1:1 unexpected string | expected a statement",)),
+    ("42", ("NX0101 1:1 unexpected `42` | expected a statement",)),
+    ("=", ("NX0101 1:1 unexpected `=` | expected a statement",)),
+    ("[role]\nx = 3", ("NX0101 1:1 unexpected `[` | expected a statement",)),
+    ("---\nrole:\n  a: 1\n", ("NX0101 1:1 unexpected `-` | expected a statement | help: a comment begins with `#`",)),
+    ("<xml>", ("NX0101 1:1 unexpected `<` | expected a statement",)),
     (
         "role a {\n  x = 1\n  y = (\n  z = 2\n}\nrole b { q = ] }\nlet c = = 1",
         (
@@ -1059,30 +729,12 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 5:7 unexpected `=` | expected a value",
         ),
     ),
-    (
-        "role a {\n  ports\n}",
-        ("NX0101 2:8 unexpected end of the line | expected a port",),
-    ),
-    (
-        "role a {\n  packages\n}",
-        ("NX0101 2:11 unexpected end of the line | expected `[`, a name or Nix in backticks",),
-    ),
-    (
-        "role a { x = 99999999999999999999 }",
-        ("NX0116 1:14 the number is out of range",),
-    ),
-    (
-        "secret t owner a owner b",
-        ("NX0114 1:18 this is given twice in one statement",),
-    ),
-    (
-        "role a { x = order 1.5 [1] }",
-        ("NX0115 1:20 `order` takes a whole number",),
-    ),
-    (
-        "role a { let pkgs 3 }",
-        ("NX0101 1:19 unexpected `3` | expected `=`",),
-    ),
+    ("role a {\n  ports\n}", ("NX0101 2:8 unexpected end of the line | expected a port",)),
+    ("role a {\n  packages\n}", ("NX0101 2:11 unexpected end of the line | expected `[`, a name or Nix in backticks",)),
+    ("role a { x = 99999999999999999999 }", ("NX0116 1:14 the number is out of range",)),
+    ("secret t owner a owner b", ("NX0114 1:18 this is given twice in one statement",)),
+    ("role a { x = order 1.5 [1] }", ("NX0115 1:20 `order` takes a whole number",)),
+    ("role a { let pkgs 3 }", ("NX0101 1:19 unexpected `3` | expected `=`",)),
     (
         'test """\n  a\nrole x { ports = = 3 }\ntest """\n  b\n"""\nlet y = = 3',
         (
@@ -1132,10 +784,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 3:3 unexpected `,` | expected a value or `]` | 1:14 opened here | help: a comma stands at a line's end, not at the beginning of the next",
         ),
     ),
-    (
-        "role a { ports 80;; }; }",
-        ("NX0112 1:24 `}` closes nothing | 1:21 the block ends here",),
-    ),
+    ("role a { ports 80;; }; }", ("NX0112 1:24 `}` closes nothing | 1:21 the block ends here",)),
     (
         "let x = (1,\n 2)",
         ("NX0101 1:11 unexpected `,` | expected `)` | 1:9 opened here | help: a list stands in `[ ]`",),
@@ -1146,13 +795,10 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0105 1:15 the string is not closed | opened here, never closed on this line | help: close it with `'`, or write `'''` around a text of several lines",
         ),
     ),
-    (
-        "role a { when not { } }",
-        ("NX0101 1:23 unexpected `}` | expected `{`",),
-    ),
+    ("role a { when not { } }", ("NX0101 1:23 unexpected `}` | expected `{`",)),
     (
         "role a { x = { a: 1 } }",
-        ("NX0101 1:17 unexpected `:` | expected `.`, `=` or `{` | help: write `=` between a name and its value",),
+        ("NX0101 1:17 unexpected `:` | expected `=` or `{` | help: write `=` between a name and its value",),
     ),
     (
         "flavour d { x [1 2] }",
@@ -1171,30 +817,12 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0113 3:3 `packages` cannot stand among options | help: it belongs in a role or profile",
         ),
     ),
-    (
-        "let x = a <> b",
-        ("NX0101 1:12 unexpected `>` | expected a value | help: write `!=`",),
-    ),
-    (
-        "let x = a % b",
-        ("NX0101 1:11 unexpected `%` | expected an operator or the end of the statement",),
-    ),
-    (
-        "let x = a ** b",
-        ("NX0101 1:12 unexpected `*` | expected a value",),
-    ),
-    (
-        "let x = a ? b : c",
-        ("NX0109 1:11 unexpected character `?` | help: write `if CONDITION then VALUE else VALUE`",),
-    ),
-    (
-        "let x = a => b",
-        ("NX0101 1:11 unexpected `=>` | expected an operator or the end of the statement",),
-    ),
-    (
-        "let x = 5 percent",
-        ("NX0101 1:11 unexpected `percent` | expected an operator or the end of the statement",),
-    ),
+    ("let x = a <> b", ("NX0101 1:12 unexpected `>` | expected a value | help: write `!=`",)),
+    ("let x = a % b", ("NX0101 1:11 unexpected `%` | expected an operator or the end of the statement",)),
+    ("let x = a ** b", ("NX0101 1:12 unexpected `*` | expected a value",)),
+    ("let x = a ? b : c", ("NX0109 1:11 unexpected character `?` | help: write `if CONDITION then VALUE else VALUE`",)),
+    ("let x = a => b", ("NX0101 1:11 unexpected `=>` | expected an operator or the end of the statement",)),
+    ("let x = 5 percent", ("NX0101 1:11 unexpected `percent` | expected an operator or the end of the statement",)),
     (
         "let x = 'it's'",
         (
@@ -1207,26 +835,11 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0106 1:12 unknown escape `\\U` | help: the escapes are `\\n` `\\r` `\\t` `\\\"` `\\\\` `\\${` and `\\u{…}`; a raw string '…' has none",
         ),
     ),
-    (
-        "let x = a.",
-        ("NX0101 1:11 unexpected end of the file | expected a name or a string",),
-    ),
-    (
-        "let x = .a",
-        ("NX0101 1:9 unexpected `.` | expected a value",),
-    ),
-    (
-        "let x = a.1",
-        ("NX0101 1:11 unexpected `1` | expected a name or a string",),
-    ),
-    (
-        "let x = a..",
-        ("NX0101 1:12 unexpected end of the file | expected a value",),
-    ),
-    (
-        "role a { on { } }",
-        ("NX0101 1:13 unexpected `{` | expected a name",),
-    ),
+    ("let x = a.", ("NX0101 1:11 unexpected end of the file | expected a name or a string",)),
+    ("let x = .a", ("NX0101 1:9 unexpected `.` | expected a value",)),
+    ("let x = a.1", ("NX0101 1:11 unexpected `1` | expected a name or a string",)),
+    ("let x = a..", ("NX0101 1:12 unexpected end of the file | expected a value",)),
+    ("role a { on { } }", ("NX0101 1:13 unexpected `{` | expected a name",)),
     (
         "role a {\n\tports 80 =\n}",
         ("NX0101 2:11 unexpected `=` | expected a port, `,`, `/tcp` or `/udp`, `}` or the end of the statement",),

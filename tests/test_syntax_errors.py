@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -191,3 +192,24 @@ def test_no_text_takes_long(name: str) -> None:
     assert (tree is None) == bool(log.diagnostics)
     # A second on a machine of its own; tests share theirs, and a quadratic pattern takes minutes.
     assert seconds < 4
+
+
+def rewrite() -> None:
+    """Write what is said now into ``syntax_errors.py`` and the cases: the difference is to be read, line by line."""
+    with open(os.path.join(os.path.dirname(__file__), "syntax_errors.py"), encoding="utf-8") as file:
+        head = file.read().split("MISTAKES", 1)[0]
+    said = [(source, tuple(line(error) for error in errors_of(source))) for source, _ in MISTAKES]
+    entries = "".join(f"{pair!r},\n" for pair in said)
+    with open(file.name, "w", encoding="utf-8") as file:
+        file.write(f"{head}MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (\n{entries})\n")
+    subprocess.run(["ruff", "format", "-q", file.name], check=True)
+    for name in os.listdir(CASES):
+        if name.startswith("syntax-"):
+            with open(os.path.join(CASES, name, "env.nxc"), encoding="utf-8") as file:
+                text = file.read()
+            with open(os.path.join(CASES, name, "expected", "diagnostics.txt"), "w", encoding="utf-8") as file:
+                file.write(render(errors_of(text), color=False))
+
+
+if __name__ == "__main__":
+    rewrite()

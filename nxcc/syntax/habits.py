@@ -129,9 +129,8 @@ def _colon(p: Place) -> str:
 
 
 def _equal(p: Place) -> str:
-    word = re.match(r"([A-Za-z_][\w-]*)[ \t]*=(?!=)", p.rest)
-    if p.at == p.start and not p.brackets and word and word[1] in TOP_KEYWORDS:
-        return f"`{word[1]}` and what follows it stand side by side, without `=`"
+    if not p.brackets and p.word in TOP_KEYWORDS and p.word == p.before and re.match(r"=(?!=)", p.rest):
+        return f"`{p.word}` and what follows it stand side by side, without `=`"
     if p.rest.startswith("+="):
         return "write `=`: what several places add to a list comes together by itself"
     if p.rest[:1] != "=" or p.rest.startswith(("==", "=>")):
