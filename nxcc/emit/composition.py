@@ -196,8 +196,8 @@ class _Composition:
 
     def _nix_body(self, fragment: Fragment) -> Expr:
         """The user's own definitions, as they stand, as a module of their own."""
-        text = f"{{ {fragment.text}\n}}" if "\n" in fragment.text else f"{{ {fragment.text.strip()} }}"
-        if _names(fragment, "config"):
+        text = f"{{{fragment.text.rstrip()}\n}}" if "\n" in fragment.text else f"{{ {fragment.text.strip()} }}"
+        if _names(fragment, "config", body=True):
             text = f"{{ config, ... }}: {text}"
         return Verbatim(text)
 
@@ -226,13 +226,13 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _names(fragment: Fragment, name: str) -> bool:
-    """Whether a fragment uses a name."""
+def _names(fragment: Fragment, name: str, *, body: bool = False) -> bool:
+    """Whether a fragment, an expression or a module's body, uses a name."""
     if name not in fragment.text:
         return False
     from nxcc.syntax.nix import scan
 
-    return name in scan(fragment.text, body=True).names
+    return name in scan(fragment.text, body=body).names
 
 
 def _body_values(body: e.Body, *, gated: bool = True) -> Iterator[Value]:

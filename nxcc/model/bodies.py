@@ -460,7 +460,8 @@ class BodyReader:
                 continue
             if name == "cpus":
                 good = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-                amount: Any = value
+                # A number remembers how it was written; from here on it is one like any other.
+                amount: Any = float(value) if isinstance(value, float) else value
             else:
                 good = isinstance(value, Quantity) and value.dimension == "size" and value.amount >= 1
                 amount = int(value.amount) if isinstance(value, Quantity) else 0
