@@ -14,8 +14,10 @@ from syntax_tools import errors_of, shape, spans_of, tree_of, value_of
 from tools import need
 
 from nxcc.diagnostics.core import Log, Source
-from nxcc.syntax import newlines, parser
+from nxcc.syntax import newlines, parser, tables
 from nxcc.syntax import tree as t
+from nxcc.syntax.builder import Builder
+from nxcc.syntax.newlines import Newlines
 from nxcc.syntax.words import RESERVED, ROLE_KEYWORDS, TOP_KEYWORDS
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def test_the_grammar_has_no_conflict(caplog: pytest.LogCaptureFixture) -> None:
     lark.logger.setLevel(logging.DEBUG)
     try:
         with caplog.at_level(logging.DEBUG, logger="lark"):
-            parser._build(debug=True)
+            tables.build(Builder(), Newlines(), debug=True)
     finally:
         lark.logger.setLevel(level)
     said = [record.getMessage() for record in caplog.records if "conflict" in record.getMessage().lower()]
@@ -80,7 +82,7 @@ def test_tables_from_a_file_give_the_same_trees(tmp_path: Path, monkeypatch: pyt
     path = str(tmp_path / "nxc.tables")
     parser.build_tables(path)
     expected = shape(tree_of(EVERYTHING).statements)
-    loaded = parser._load(path)
+    loaded = tables.read(path, parser._builder, parser._newlines)
     assert loaded is not None
     monkeypatch.setattr(parser, "_parser", loaded)
     assert shape(tree_of(EVERYTHING).statements) == expected
@@ -92,7 +94,7 @@ def test_tables_from_a_file_give_the_same_trees(tmp_path: Path, monkeypatch: pyt
 def test_tables_that_do_not_fit_are_not_used(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "nxc.tables"
     path.write_bytes(content)
-    assert parser._load(str(path)) is None
+    assert tables.read(str(path), Builder(), Newlines()) is None
 
 
 def test_tables_of_another_lark_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,10 +102,18 @@ def test_tables_of_another_lark_are_not_used(tmp_path: Path, monkeypatch: pytest
 
     path = str(tmp_path / "nxc.tables")
     parser.build_tables(path)
+    assert tables.read(path, Builder(), Newlines()) is not None
     monkeypatch.setattr(lark, "__version__", "1.9.0")
-    assert parser._load(path) is None
-    monkeypatch.setattr(lark, "__version__", "1.2.2")
-    assert parser._load(path) is not None
+    assert tables.read(path, Builder(), Newlines()) is None
+
+
+def test_expressions_of_another_python_are_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "nxc.tables")
+    parser.build_tables(path)
+    expected = shape(tree_of(EVERYTHING).statements)
+    monkeypatch.setattr(tables, "_MAGIC", b"1 4")
+    monkeypatch.setattr(parser, "_parser", tables.read(path, parser._builder, parser._newlines))
+    assert shape(tree_of(EVERYTHING).statements) == expected
 
 
 # ------------------------------------------------------------------ names, operators, newlines

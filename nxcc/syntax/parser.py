@@ -1,20 +1,17 @@
-"""Text to tree: parser tables, and going on after an error."""
+"""Text to tree, and going on after an error."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-from nxcc.resources import resource
 from nxcc.syntax.builder import Builder
 from nxcc.syntax.newlines import MAX_CHAIN, MAX_DEPTH, NestingError, Newlines
 from nxcc.syntax.tree import Comment, Tree
 
 if TYPE_CHECKING:
-    from lark import Lark
+    from lark.parser_frontends import ParsingFrontend
 
     from nxcc.diagnostics.core import Log, Source
-    from nxcc.syntax.drive import Driver
 
 __all__ = ["MAX_BYTES", "MAX_CHAIN", "MAX_DEPTH", "MAX_SYNTAX_ERRORS", "build_tables", "parse"]
 
@@ -23,8 +20,7 @@ MAX_BYTES = 256 * 1024
 MAX_SYNTAX_ERRORS = 20
 """How many syntax errors of a file are looked for."""
 
-_parser: Lark | None = None
-_running: Driver | None = None
+_parser: ParsingFrontend | None = None
 _builder = Builder()
 _newlines = Newlines()
 
@@ -37,7 +33,7 @@ def parse(source: Source, log: Log) -> Tree | None:
     """
     from lark.exceptions import UnexpectedInput
 
-    driver = _driver()
+    parser = _tables()
     text: str | None = source.text
     statements: Tree | None = None
     sound = True
@@ -47,7 +43,7 @@ def parse(source: Source, log: Log) -> Tree | None:
         _builder.begin(source)
         _newlines.begin(text)
         try:
-            parsed: Any = driver.parse(text)
+            parsed: Any = parser.parse(text)
             statements = Tree(source, tuple(parsed), _comments(source))
             text = None
         except (UnexpectedInput, NestingError) as error:
@@ -97,83 +93,18 @@ def _comments(source: Source) -> tuple[Comment, ...]:
     return tuple(found)
 
 
-# ------------------------------------------------------------------ tables
-
-_FORMAT = b"nxcc parser tables 1, lark %d.%d\n"
-# Versions of lark whose tables are the same, and which load them in the same way.
-_SAME_TABLES = ((1, 2), (1, 3))
-
-
 def build_tables(path: str) -> None:
-    """Write the parser's tables to a file, headed by the version of lark that made them."""
-    with open(path, "wb") as file:
-        file.write(_FORMAT % _version())
-        _build().save(file, exclude_options=("postlex", "transformer", "lexer_callbacks", "debug"))
+    """Write the parser's tables to a file, for the wheel."""
+    from nxcc.syntax import tables
+
+    tables.write(path, _builder, _newlines)
 
 
-def _version() -> tuple[int, int]:
-    """Major and minor version of the installed lark."""
-    import lark
-
-    numbers = [int("".join(filter(str.isdigit, part)) or 0) for part in lark.__version__.split(".")]
-    return numbers[0], numbers[1] if len(numbers) > 1 else 0
-
-
-def _driver() -> Driver:
-    """What runs the parser's tables; kept with them."""
-    global _running
-    parser = _tables()
-    if _running is None or _running.parser is not parser:
-        from nxcc.syntax.drive import Driver
-
-        _running = Driver(parser)
-    return _running
-
-
-def _tables() -> Lark:
-    """The parser: from the tables that came with the wheel where they fit the installed lark, else built here."""
+def _tables() -> ParsingFrontend:
+    """The parser, loaded when it is first needed."""
     global _parser
     if _parser is None:
-        path = resource("nxc.tables")
-        _parser = (_load(path) if os.path.exists(path) else None) or _build()
+        from nxcc.syntax import tables
+
+        _parser = tables.load(_builder, _newlines)
     return _parser
-
-
-def _load(path: str) -> Lark | None:
-    """The parser from a file of tables; None where the installed lark cannot use them."""
-    import lark
-
-    version = _version()
-    # `Lark.load` takes no options, so the tables go in the way by which lark loads its own cache.
-    if version not in _SAME_TABLES or not hasattr(lark.Lark, "_load"):
-        return None
-    try:
-        with open(path, "rb") as file:
-            if file.readline() not in [_FORMAT % same for same in _SAME_TABLES]:
-                return None
-            loaded: Any = lark.Lark.__new__(lark.Lark)
-            options: Any = _options()
-            parser: Lark = loaded._load(file, **options)
-            return parser
-    except Exception:
-        # A damaged file, or a lark that changed behind its version: building takes a quarter of a second more.
-        return None
-
-
-def _build(**more: Any) -> Lark:
-    import lark
-
-    with open(resource("grammar", "nxc.lark"), encoding="utf-8") as file:
-        return lark.Lark(
-            file.read(),
-            parser="lalr",
-            lexer="contextual",
-            keep_all_tokens=True,
-            maybe_placeholders=False,
-            **_options(),
-            **more,
-        )
-
-
-def _options() -> dict[str, Any]:
-    return {"postlex": _newlines, "transformer": _builder}
