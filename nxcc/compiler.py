@@ -5,6 +5,7 @@ Nothing here prints or writes; what a compile has to say is in the Compilation t
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from nxcc import __version__
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from nxcc.model.environment import Environment
 
 ALL = "all"
+
+RECURSION = 12_000
+"""Python's own limit while nxcc works: expressions may nest deeper than it expects, see MAX_NESTED of the model."""
 
 
 class Compilation(NamedTuple):
@@ -64,7 +68,10 @@ def check_file(
     cannot be read.
     """
     log = Log()
-    environment, planned = _front(path, log, parameters or {}, setup, flavours, source)
+    try:
+        environment, planned = _front(path, log, parameters or {}, setup, flavours, source)
+    except RecursionError:
+        return _too_deep(log)
     failed = log.failed or environment is None
     return Compilation(None if failed else environment, tuple(log.sorted()), tuple(f.name for f in planned))
 
@@ -85,15 +92,24 @@ def compile_file(
     the source, or its env.lock, cannot be read.
     """
     log = Log()
-    environment, planned = _front(path, log, parameters or {}, setup, flavours, source)
-    if environment is None or log.failed:
-        return Compilation(None, tuple(log.sorted()))
-    from nxcc.assemble import assemble
+    try:
+        environment, planned = _front(path, log, parameters or {}, setup, flavours, source)
+        if environment is None or log.failed:
+            return Compilation(None, tuple(log.sorted()))
+        from nxcc.assemble import assemble
 
-    files, facts = assemble(environment, planned, path, directory, log)
+        files, facts = assemble(environment, planned, path, directory, log)
+    except RecursionError:
+        return _too_deep(log)
     if log.failed:
         return Compilation(None, tuple(log.sorted()))
     return Compilation(environment, tuple(log.sorted()), tuple(f.name for f in planned), files, facts)
+
+
+def _too_deep(log: Log) -> Compilation:
+    """What is left to say where values nest deeper than Python follows: an input that a program made."""
+    log.add("NX0320", None, help="shorten the chain of definitions that need one another")
+    return Compilation(None, tuple(log.sorted()))
 
 
 def _front(
@@ -105,6 +121,7 @@ def _front(
     source: str | None,
 ) -> tuple[Environment | None, list[Flavour]]:
     """The checked environment, and the flavours to plan; errors are in the log."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION))
     try:
         program = load(path, log, source)
     except InputError:

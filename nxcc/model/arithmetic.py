@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from nxcc.model.values import Items, Quantity, Value
+from nxcc.model.values import Attributes, Items, Quantity, SecretPath, Value, known_text, plain
+from nxcc.records import NamedTuple
 
 MAX_RANGE = 65_536
 INT64 = 2**63
+LARGEST = 2**80
+"""What no amount of a quantity reaches: far more than any size, and what numbers print in full."""
 
 # unit: (dimension, how many base units it is)
 UNITS: dict[str, tuple[str, int]] = {
@@ -63,10 +66,10 @@ def option_number(value: Quantity) -> int | Fault:
     if value.dimension == "percentage":
         return Fault("NX0311", {}, f"write the number: `{value.text.rstrip('%')}`")
     scale, name = {"size": (1, "bytes"), "duration": (1000, "seconds"), "rate": (1, "bits per second")}[value.dimension]
-    whole = value.amount / scale
-    if whole != int(whole):
+    if isinstance(value.amount, float) or value.amount % scale:
         return Fault("NX0310", {"text": value.text, "unit": name}, 'in a string it stays as written: `"${…}"`')
-    return int(value.amount) // scale
+    number = value.amount // scale
+    return number if number < INT64 else Fault("NX0321", {})
 
 
 def operate(operator: str, left: Value, right: Value) -> Value | Fault:
@@ -142,6 +145,8 @@ def _quantities(operator: str, left: Value, right: Value) -> Value | Fault:
         amount = left.amount * right if operator == "*" else left.amount / right
         if isinstance(amount, float) and amount.is_integer():
             amount = int(amount)
+        if amount >= LARGEST:
+            return Fault("NX0321", {})
         if amount < 0:
             return Fault("NX0302", {}, "a quantity is never negative")
         return in_unit(amount, left.dimension, unit_of(left))
@@ -166,11 +171,35 @@ def _compare(operator: str, left: Value, right: Value) -> bool | Fault:
 
 
 def _equal(left: Value, right: Value) -> bool:
+    """Whether two values are the same, as in Nix: of numbers the amount counts, of sets not the order."""
+    left, right = plain(left), plain(right)
+    if left is right:
+        return True
+    left, right = (known_text(value) if isinstance(value, SecretPath) else value for value in (left, right))
     if isinstance(left, Quantity) and isinstance(right, Quantity):
         return left.dimension == right.dimension and left.amount == right.amount
-    if isinstance(left, bool) != isinstance(right, bool):
-        return False
-    return left == right
+    if isinstance(left, Items) and isinstance(right, Items):
+        return len(left.items) == len(right.items) and all(map(_equal, left.items, right.items))
+    if isinstance(left, Attributes) and isinstance(right, Attributes):
+        first, second = members(left), members(right)
+        return first.keys() == second.keys() and all(_equal(first[name], second[name]) for name in first)
+    if _number(left) and _number(right):
+        return left == right
+    return type(left) is type(right) and left == right
+
+
+def members(value: Attributes) -> dict[str, Value]:
+    """The attributes of a set; parts that were written apart come together."""
+    found: dict[str, Value] = {}
+    for entry in value.entries:
+        name, inner = entry.path[0], plain(entry.value)
+        if len(entry.path) > 1:
+            inner = Attributes((entry._replace(path=entry.path[1:]),))
+        other = found.get(name)
+        if isinstance(other, Attributes) and isinstance(inner, Attributes):
+            inner = Attributes(other.entries + inner.entries)
+        found[name] = inner
+    return found
 
 
 def _number(value: Value) -> bool:

@@ -6,13 +6,13 @@ An operation on what only Nix knows stays in the value, as an Operation.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nxcc.diagnostics.core import Label, Span
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import arithmetic
 from nxcc.model.environment import NamedFile
-from nxcc.model.names import FUNCTIONS, KINDS, Names, word_of
+from nxcc.model.names import FUNCTIONS, KINDS, Names, a, word_of
 from nxcc.model.values import (
     UNKNOWN,
     Attributes,
@@ -37,7 +37,10 @@ from nxcc.model.values import (
     nix_only,
     plain,
     resolved,
+    undecided,
+    walk,
 )
+from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     from nxcc.diagnostics.core import Log
 
 MAX_LIST = arithmetic.MAX_RANGE
+MAX_NESTED = 1500
+"""How deep values may need one another: an expression's parts, and the definitions that they name."""
 
 
 class Scope:
@@ -73,6 +78,10 @@ class Scope:
 GLOBAL = Scope()
 
 
+class TooDeep(Exception):
+    """Raised where values need one another too deep, and caught where that began."""
+
+
 class RoleNames(NamedTuple):
     """What expressions can ask of a role."""
 
@@ -92,6 +101,8 @@ class Evaluator:
         self.files: dict[str, NamedFile] = {}
         self.reads: dict[str, Span] = {}
         self._open: list[str] = []
+        self._depth = 0
+        self._too_deep = False
         self.parameter: Callable[[t.Param], Value] = lambda _: UNKNOWN
         self.nodes: Callable[[t.Role], RoleNames | None] = lambda _: None
 
@@ -100,7 +111,21 @@ class Evaluator:
     def value(self, node: t.Expression, scope: Scope = GLOBAL) -> Value:
         """The value of an expression; UNKNOWN after an error, which is reported."""
         method: Callable[[Any, Scope], Value] = getattr(self, "_" + type(node).__name__)
-        return method(node, scope)
+        if self._depth >= MAX_NESTED:
+            raise TooDeep
+        self._depth += 1
+        try:
+            return method(node, scope)
+        except (TooDeep, RecursionError):
+            if self._depth > 1:
+                raise
+            # Once: what comes of the same chain of definitions would be said for each of them.
+            if not self._too_deep:
+                self.log.add("NX0320", node.span, help="shorten the chain of definitions that need one another")
+            self._too_deep = True
+            return UNKNOWN
+        finally:
+            self._depth -= 1
 
     def known(self, node: t.Expression, scope: Scope, what: str) -> Value:
         """A value that must be known now: names and interpolations resolved. ``what`` says what it is for."""
@@ -118,7 +143,7 @@ class Evaluator:
         if isinstance(value, Unknown):
             return None
         if nix_only(value):
-            if any(isinstance(part, FlavourName) for part in _all(value)):
+            if any(isinstance(part, FlavourName) for part in walk(value)):
                 self.log.add("NX0317", node.span, help="use `on FLAVOUR { … }`")
             else:
                 self.log.add("NX0314", node.span, what="the condition")
@@ -143,6 +168,14 @@ class Evaluator:
         if not isinstance(value, Unknown):
             self.log.add("NX0301", node.span, expected="a whole number", found=describe(value))
         return None
+
+    def not_a(self, span: Span, expected: str, found: Value) -> None:
+        """Report a value that is not what it must be, or of which nothing is known yet."""
+        if nix_only(found):
+            what = describe(found)
+            self.log.add("NX0314", span, what=_ONLY_NIX.get(what, f"this {what.split(' ', 1)[-1]}"))
+        else:
+            self.log.add("NX0301", span, expected=expected, found=describe(found))
 
     def key(self, key: t.Key, scope: Scope) -> str:
         """An attribute name; "" after an error."""
@@ -173,9 +206,7 @@ class Evaluator:
 
     def _Literal(self, node: t.Literal, scope: Scope) -> Value:
         if isinstance(node.value, float):
-            value = Written(node.value)
-            value.text = node.text
-            return value
+            return Written.of(node.value, node.text)
         return node.value
 
     def _QuantityLiteral(self, node: t.QuantityLiteral, scope: Scope) -> Value:
@@ -195,7 +226,7 @@ class Evaluator:
             elif isinstance(bare, Interpolated):
                 parts.extend(bare.parts if not isinstance(value, Named) else (value,))
             elif isinstance(bare, bool | Items | Attributes | Modified) or bare is None:
-                self.log.add("NX0306", part.span, found=describe(bare), help=_way_out(bare))
+                self.log.add("NX0306", part.span, found=describe(bare), help=way_out(bare))
                 unknown = True
             else:
                 parts.append(value)
@@ -221,9 +252,8 @@ class Evaluator:
 
             for head, name in scan(node.text).selections:
                 if head == "secret" and name not in self.names.secrets:
-                    self.log.add(
-                        "NX0203", node.span, kind="secret", name=name, help=did_you_mean(name, self.names.secrets)
-                    )
+                    near = did_you_mean(name, self.names.secrets)
+                    self.log.add("NX0203", _within(node, f"{head}.{name}"), kind="secret", name=name, help=near)
         return Fragment(node.text, node.span)
 
     def _Path(self, node: t.Path, scope: Scope) -> Value:
@@ -237,7 +267,7 @@ class Evaluator:
         if name in scope.values:
             return scope.values[name]
         if name in scope.lazy:
-            value = self._once(name, node, scope.lazy[name], scope)
+            value = self._once(name, node, lambda: self.value(scope.lazy[name], scope))
             scope.values[name] = value if isinstance(value, Unknown) else Named(name, value)
             return scope.values[name]
         return self._global(node)
@@ -248,9 +278,9 @@ class Evaluator:
             return self.cache[name]
         statement = self.names.values.get(name)
         if isinstance(statement, t.Param):
-            value = self.parameter(statement)
+            value = self._once(name, node, lambda: self.parameter(statement))
         elif isinstance(statement, t.Let):
-            value = self._once(name, node, statement.value, GLOBAL)
+            value = self._once(name, node, lambda: self.value(statement.value, GLOBAL))
         elif isinstance(statement, t.Package | t.Script):
             return Reference("package", name, ())
         else:
@@ -258,15 +288,20 @@ class Evaluator:
         self.cache[name] = value if isinstance(value, Unknown) else Named(name, value)
         return self.cache[name]
 
-    def _once(self, name: str, node: t.Name, expression: t.Expression, scope: Scope) -> Value:
-        """Evaluate a definition, refusing one that needs itself."""
+    def _once(self, name: str, node: t.Name, find: Callable[[], Value]) -> Value:
+        """What a definition gives, refusing one that needs itself."""
         if name in self._open:
-            cycle = " → ".join([*self._open[self._open.index(name) :], name])
-            self.log.add("NX0210", node.span, name=name, notes=cycle if cycle.count("→") > 1 else ())
+            cycle = self._open[self._open.index(name) :]
+            shown = [*cycle[:3], "…", cycle[-1]] if len(cycle) > 5 else cycle
+            notes = f"each needs the next: {' → '.join([*shown, name])}" if len(cycle) > 1 else ()
+            self.log.add("NX0210", node.span, name=name, label="its own value is needed here", notes=notes)
             return UNKNOWN
         self._open.append(name)
         try:
-            return self.value(expression, scope)
+            return find()
+        except TooDeep:
+            self.cache[name] = UNKNOWN  # lest each definition of the chain walks down it again
+            raise
         finally:
             self._open.pop()
 
@@ -282,7 +317,7 @@ class Evaluator:
                 "NX0209",
                 node.span,
                 name=name,
-                found=f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}",
+                found=a(kind),
                 wanted="a value",
                 help=help.get(kind, ()),
                 secondary=(Label(word_of(statement).span, "declared here"),),
@@ -318,18 +353,13 @@ class Evaluator:
             near = (f"the secret is `secret.{name}`",)
         elif name in ("True", "False", "None", "yes", "no"):
             near = ("the literals are `true`, `false` and `null`",)
-        labels = ()
-        for candidate, statement in self.names.values.items():
-            if near and near[0] == f"did you mean `{candidate}`?":
-                text = f"a {KINDS[type(statement)]} with a similar name"
-                labels = (Label(word_of(statement).span, text),)  # type: ignore[assignment]
         self.log.add(
             "NX0203",
             node.span,
             kind="name",
             name=name,
             label="no role, parameter or constant has this name",
-            secondary=labels,
+            secondary=self.names.similar(near),
             help=near,
         )
 
@@ -342,22 +372,30 @@ class Evaluator:
         keys.reverse()
         names = tuple(self.key(key, scope) for key in keys)
         if isinstance(base, t.Name) and base.text not in scope.spans:
-            special = self._special(base, names, keys, node)
+            special = self._special(base, names, keys, node, scope)
             if special is not None:
                 return special
         return self._attribute(self.value(base, scope), names, keys)
 
-    def _special(self, base: t.Name, names: tuple[str, ...], keys: Sequence[t.Key], node: t.Select) -> Value | None:
+    def _special(
+        self, base: t.Name, names: tuple[str, ...], keys: Sequence[t.Key], node: t.Select, scope: Scope
+    ) -> Value | None:
         head = base.text
         if head == "pkgs":
             return Reference("pkgs", "pkgs", names)
         if head == "secret":
             return self._secret(names, keys)
         if head == "script":
-            if len(names) == 1 and isinstance(self.names.values.get(names[0]), t.Script):
+            local = isinstance(scope.values.get(names[0]), Reference)
+            if len(names) == 1 and (local or isinstance(self.names.values.get(names[0]), t.Script)):
                 return ScriptPath(names[0])
             scripts = [name for name, x in self.names.values.items() if isinstance(x, t.Script)]
-            self.log.add("NX0203", keys[0].span, kind="script", name=names[0], help=did_you_mean(names[0], scripts))
+            help = did_you_mean(names[0], scripts)
+            place = self._inner_script(names[0])
+            labels = (Label(place, "a role has it for itself"),) if place else ()
+            if place:
+                help = ("declare it at top level, and all roles have it",)
+            self.log.add("NX0203", keys[0].span, kind="script", name=names[0], help=help, secondary=labels)
             return UNKNOWN
         if head in ("setup", "flavour"):
             if names != ("name",):
@@ -379,6 +417,14 @@ class Evaluator:
             return self._role(statement, names, keys)
         return None
 
+    def _inner_script(self, name: str) -> Span | None:
+        """Where a role or profile declares a script of that name for itself."""
+        for statement in self.names.values.values():
+            for inner in statement.body if isinstance(statement, t.Role | t.Profile) else ():
+                if isinstance(inner, t.Script) and inner.name.text == name:
+                    return inner.name.span
+        return None
+
     def _secret(self, names: tuple[str, ...], keys: Sequence[t.Key]) -> Value:
         secret = self.names.secrets.get(names[0])
         if secret is None:
@@ -390,7 +436,9 @@ class Evaluator:
             return SecretPath(names[0], False)
         if names[1:] == ("pub",) and secret.ssh_key:
             return SecretPath(names[0], True)
-        help = "`.pub` is the public half of an ssh-key" if not secret.ssh_key else "`.pub` is its public half"
+        help = "`.pub` is its public half"
+        if not secret.ssh_key:
+            help = f"only an ssh-key has parts: `secret {names[0]} ssh-key` has `.pub`"
         self.log.add("NX0316", keys[1].span, found=f"secret `{names[0]}`", name=".".join(names[1:]), help=help)
         return UNKNOWN
 
@@ -431,17 +479,17 @@ class Evaluator:
     # -------------------------------------------------------------- operators
 
     def _Index(self, node: t.Index, scope: Scope) -> Value:
-        base = resolved(self.value(node.base, scope))
+        base = plain(self.value(node.base, scope))
         index = self.integer(node.at, scope, "an index")
         if isinstance(base, Unknown) or index is None:
             return UNKNOWN
         if not isinstance(base, Items):
-            self.log.add("NX0301", node.base.span, expected="a list", found=describe(base))
+            self.not_a(node.base.span, "a list", base)
             return UNKNOWN
-        if not 0 <= index < len(base.items):
-            self.log.add(
-                "NX0307", node.at.span, index=index, length=_elements(len(base.items)), notes="the first one is 0"
-            )
+        last = len(base.items) - 1
+        if not 0 <= index <= last:
+            notes = f"the first one is 0, the last one {last}" if last >= 0 else ()
+            self.log.add("NX0307", node.at.span, index=index, length=_elements(last + 1), notes=notes)
             return UNKNOWN
         return base.items[index]
 
@@ -453,9 +501,15 @@ class Evaluator:
             return Operation(node.operator, (value,))
         if node.operator == "not" and isinstance(value, bool):
             return not value
+        if node.operator == "-" and isinstance(value, Written):
+            return Written.of(-value, f"-{value.text}".removeprefix("--"))
         if node.operator == "-" and isinstance(value, int | float) and not isinstance(value, bool):
-            return -value
-        self.log.add("NX0302", node.span, operator=node.operator, operands=describe(value))
+            if value != -arithmetic.INT64:
+                return -value
+            self.log.add("NX0321", node.span)
+            return UNKNOWN
+        help = "a quantity is never negative" if isinstance(value, Quantity) else ()
+        self.log.add("NX0302", node.span, operator=node.operator, operands=describe(value), help=help)
         return UNKNOWN
 
     def _Binary(self, node: t.Binary, scope: Scope) -> Value:
@@ -469,8 +523,11 @@ class Evaluator:
         if node.operator == "++" and isinstance(first, Items) and isinstance(second, Items):
             # Elements may be Nix's own; the list itself is known.
             return Items(first.items + second.items)
+        # Lists and sets are compared by their parts, so all of these must be known.
+        unknown = undecided if node.operator in ("==", "!=") else nix_only
+        open_ = unknown(left) or unknown(right)
         left, right = resolved(left), resolved(right)
-        if nix_only(left) or nix_only(right):
+        if open_:
             return Operation(node.operator, (left, right))
         result = arithmetic.operate(node.operator, left, right)
         if isinstance(result, arithmetic.Fault):
@@ -518,11 +575,11 @@ class Evaluator:
         return UNKNOWN if any(isinstance(item, Unknown) for item in items) else Items(items)
 
     def _Comprehension(self, node: t.Comprehension, scope: Scope) -> Value:
-        source = resolved(self.value(node.source, scope))
+        source = plain(self.value(node.source, scope))
         if not self.names.local(node.name, scope.spans) or isinstance(source, Unknown):
             return UNKNOWN
         if not isinstance(source, Items):
-            self.log.add("NX0301", node.source.span, expected="a list or a range", found=describe(source))
+            self.not_a(node.source.span, "a list or a range", source)
             return UNKNOWN
         items: list[Value] = []
         for item in source.items:
@@ -534,7 +591,12 @@ class Evaluator:
         return Items(tuple(items))
 
     def _SetLiteral(self, node: t.SetLiteral, scope: Scope) -> Value:
-        return self.entries(node.entries, scope, None)
+        value = self.entries(node.entries, scope, None)
+        if isinstance(value, Attributes):
+            for path, span, first in set_twice(value):
+                self.log.add("NX0319", span, name=".".join(path), secondary=(Label(first, "the first one"),))
+                value = UNKNOWN
+        return value
 
     def entries(
         self,
@@ -550,10 +612,14 @@ class Evaluator:
             if isinstance(statement, t.Assign):
                 path = tuple(self.key(key, scope) for key in statement.path)
                 value = self.assigned(statement, scope, on, prefix + path)
+                if isinstance(statement.value, t.SetLiteral) and only_on(statement.value.entries):
+                    continue
                 found.append(Entry(path, value, path_span(statement.path)))
             elif isinstance(statement, t.Nested):
                 path = tuple(self.key(key, scope) for key in statement.path)
                 value = self.entries(statement.value.entries, scope, on, prefix + path)
+                if isinstance(value, Attributes) and only_on(statement.value.entries):
+                    continue
                 found.append(Entry(path, value, path_span(statement.path)))
             elif isinstance(statement, t.When):
                 condition = self.boolean(statement.condition, scope)
@@ -590,23 +656,89 @@ class Evaluator:
             return Modified(statement.modifier.kind, statement.modifier.order, value)
         return value
 
+    def _no_function(self, node: t.Apply, shown: str) -> str | tuple[str, ...]:
+        """The help for a call of what is no function."""
+        name = shown if isinstance(node.function, t.Name) else ""
+        if name in self.names.values and len(node.arguments) == 1:
+            argument = node.arguments[0].span
+            return f"an element of a list is `{name}[{argument.source.text[argument.start : argument.end]}]`"
+        if name in _OTHER_WORDS:
+            return _OTHER_WORDS[name]
+        near = did_you_mean(name, FUNCTIONS) if name else ()
+        return near or f"the functions are {', '.join(FUNCTIONS)}; those of Nix are called in backticks"
+
     def _Apply(self, node: t.Apply, scope: Scope) -> Value:
         function = node.function
         if not isinstance(function, t.Name) or function.text not in FUNCTIONS:
-            shown = function.text if isinstance(function, t.Name) else "this"
-            near = (
-                did_you_mean(shown, FUNCTIONS) or f"the functions are {', '.join(FUNCTIONS)}; call Nix's in backticks"
-            )
-            self.log.add("NX0207", function.span, name=shown, help=near)
+            shown = function.span.source.text[function.span.start : function.span.end]
+            self.log.add("NX0207", function.span, name=" ".join(shown.split()), help=self._no_function(node, shown))
             return UNKNOWN
         from nxcc.model.functions import call
 
         return call(self, function.text, node, scope)
 
 
+_OTHER_WORDS = {
+    "length": "`len(x)` counts the elements of a list, or the characters of a string",
+    "size": "`len(x)` counts the elements of a list, or the characters of a string",
+    "split": "`lines(x)` splits a string into its lines",
+    "range": "a range is written `1..n`",
+    "concatStringsSep": "`join(list, sep)` joins strings",
+    "toString": 'a string takes values in: `"${x}"`',
+    "str": 'a string takes values in: `"${x}"`',
+    "string": 'a string takes values in: `"${x}"`',
+    "format": 'a string takes values in: `"${x}"`',
+    "readFile": "`read(./file)` is a file's text",
+    "file": "`read(./file)` is a file's text",
+    "open": "`read(./file)` is a file's text",
+}
+"""What other languages call it: what it is here."""
+
+_ONLY_NIX = {"Nix": "this value", "what only Nix can compute": "this value"}
+
+
 def path_span(path: Sequence[t.Key]) -> Span:
     """The place of an attribute path."""
     return path[0].span.to(path[-1].span)
+
+
+def only_on(statements: Sequence[t.Statement]) -> bool:
+    """Whether a block has nothing but parts for some flavours: in the others there is no such option at all."""
+    return bool(statements) and all(
+        isinstance(one, t.On)
+        or (isinstance(one, t.Nested) and only_on(one.value.entries))
+        or (isinstance(one, t.Assign) and isinstance(one.value, t.SetLiteral) and only_on(one.value.entries))
+        for one in statements
+    )
+
+
+def set_twice(value: Attributes) -> list[tuple[tuple[str, ...], Span, Span]]:
+    """What a set as written gives two values, as in Nix: the path, its place, and that of the first.
+
+    ``a.b = 1; a.c = 2`` and ``a { b = 1 }; a { c = 2 }`` come together.
+    """
+    found: list[tuple[tuple[str, ...], Span, Span]] = []
+    # Of each path: whether more may come below it, and where it was first.
+    seen: dict[tuple[str, ...], tuple[bool, Span]] = {}
+
+    def visit(around: tuple[str, ...], entries: tuple[Entry, ...]) -> None:
+        for entry in entries:
+            path = around + entry.path
+            for length in range(len(around) + 1, len(path)):
+                grows, first = seen.setdefault(path[:length], (True, entry.span))
+                if not grows:
+                    found.append((path[:length], entry.span, first))
+                    break
+            else:
+                inner = entry.value.entries if isinstance(entry.value, Attributes) else None
+                grows, first = seen.setdefault(path, (inner is not None, entry.span))
+                if first is not entry.span and not (grows and inner is not None):
+                    found.append((path, entry.span, first))
+                elif inner is not None:
+                    visit(path, inner)
+
+    visit((), value.entries)
+    return found
 
 
 def lookup(value: Attributes, name: str) -> Value | None:
@@ -662,17 +794,20 @@ def _elements(count: int) -> str:
     return "1 element" if count == 1 else f"{count} elements"
 
 
-def _way_out(value: Value) -> str:
+def way_out(value: Value, *, hole: bool = True) -> str:
+    """How to get what cannot stand in a string into one: as ``${…}``, or as an expression."""
+    opened, closed = ("`${", "}`") if hole else ("`", "`")
     if isinstance(value, bool):
-        return 'choose the text: `${if x then "yes" else "no"}`'
+        return f'choose the text: {opened}if x then "yes" else "no"{closed}'
     if isinstance(value, Items):
-        return 'join its elements: `${join(x, ",")}`'
+        return f'join its elements: {opened}join(x, ","){closed}'
     if value is None:
         return 'use the empty string ""'
     return "name one of its attributes"
 
 
-def _all(value: Value) -> list[Value]:
-    from nxcc.model.values import walk
-
-    return list(walk(value))
+def _within(node: t.NixText, text: str) -> Span:
+    """The place of a text in a fragment; the whole fragment where it is written otherwise there."""
+    at = node.text.find(text)
+    start = node.start + at
+    return node.span if at < 0 else Span(node.span.source, start, start + len(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nxcc.model.expressions import MAX_LIST, Evaluator, Scope, describe
+from nxcc.model.expressions import MAX_LIST, Evaluator, Scope, describe, way_out
 from nxcc.model.values import (
     UNKNOWN,
     Interpolated,
@@ -44,8 +44,7 @@ def call(evaluator: Evaluator, name: str, node: t.Apply, scope: Scope) -> Value:
     values = [evaluator.value(argument, scope) for argument in arguments]
     if any(isinstance(plain(value), Unknown) for value in values):
         return UNKNOWN
-    spans = [argument.span for argument in arguments]
-    return _FUNCTIONS[name](evaluator, values, spans)
+    return _FUNCTIONS[name](evaluator, values, arguments)
 
 
 def _bind(evaluator: Evaluator, name: str, node: t.Apply) -> list[t.Expression] | None:
@@ -55,36 +54,40 @@ def _bind(evaluator: Evaluator, name: str, node: t.Apply) -> list[t.Expression] 
     for i, argument in enumerate(node.arguments):
         key = argument.name.text if argument.name else (parameters[i] if i < len(parameters) else "")
         if key not in parameters or key in bound:
-            shown = f"{name}({', '.join(parameters)})"
-            evaluator.log.add("NX0313", argument.span, name=name, help=f"it is `{shown}`")
+            label = f"`{key}` is given already" if key in bound else ""
+            evaluator.log.add("NX0313", argument.span, name=name, label=label, help=_form(name))
             return None
         bound[key] = argument.value
     for parameter in parameters:
         if parameter not in bound:
-            evaluator.log.add("NX0312", node.span, name=name, argument=parameter)
+            evaluator.log.add("NX0312", node.span, name=name, argument=parameter, help=_form(name))
             return None
     return [bound[parameter] for parameter in parameters]
 
 
-def _expected(evaluator: Evaluator, span: Span, expected: str, value: Value) -> Value:
-    if nix_only(value):
-        evaluator.log.add("NX0314", span, what=f"this {describe(value).split(' ', 1)[-1]}")
-    else:
-        evaluator.log.add("NX0301", span, expected=expected, found=describe(value))
+def _form(name: str) -> str:
+    return f"it is `{name}({', '.join(PARAMETERS[name])})`"
+
+
+def _expected(evaluator: Evaluator, node: t.Expression, expected: str, value: Value) -> Value:
+    evaluator.not_a(node.span, expected, value)
     return UNKNOWN
 
 
-def _join(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+def _join(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) -> Value:
     source, separator = plain(values[0]), resolved(values[1])
     if not isinstance(source, Items):
-        return _expected(evaluator, spans[0], "a list", source)
+        return _expected(evaluator, nodes[0], "a list", source)
     if not isinstance(separator, str):
-        return _expected(evaluator, spans[1], "a string", separator)
+        return _expected(evaluator, nodes[1], "a string", separator)
+    # A list that is written here has a place for each element.
+    places = nodes[0].items if isinstance(nodes[0], t.ListLiteral) else ()
     parts: list[Value] = []
     for i, item in enumerate(source.items):
         bare = plain(item)
         if isinstance(bare, bool | Items) or bare is None or type(bare).__name__ == "Attributes":
-            evaluator.log.add("NX0306", spans[0], found=describe(bare))
+            place = places[i] if places else nodes[0]
+            evaluator.log.add("NX0306", place.span, found=describe(bare), help=way_out(bare, hole=False))
             return UNKNOWN
         if i:
             parts.append(separator)
@@ -101,33 +104,37 @@ def _join(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value
     return Interpolated(tuple(joined))
 
 
-def _len(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+def _len(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) -> Value:
     value = resolved(values[0])
     if isinstance(value, Items):
         return len(value.items)
     if isinstance(value, str):
         return len(value)
-    return _expected(evaluator, spans[0], "a list or a string", value)
+    return _expected(evaluator, nodes[0], "a list or a string", value)
 
 
-def _lines(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+def _lines(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) -> Value:
     value = resolved(values[0])
     if not isinstance(value, str):
-        return _expected(evaluator, spans[0], "a string", value)
+        return _expected(evaluator, nodes[0], "a string", value)
     lines = value.split("\n")
     if lines and lines[-1] == "":
         lines.pop()
     if len(lines) > MAX_LIST:
-        evaluator.log.add("NX0315", spans[0], limit=MAX_LIST)
+        evaluator.log.add("NX0315", nodes[0].span, limit=MAX_LIST)
         return UNKNOWN
     return Items(tuple(lines))
 
 
-def _read(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+def _read(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) -> Value:
     value = plain(values[0])
+    if isinstance(value, str):
+        help = f"a path begins with `./` and has no quotes: `./{value}`" if "/" not in value else ()
+        evaluator.log.add("NX0301", nodes[0].span, expected="a path", found="a string", help=help)
+        return UNKNOWN
     if not isinstance(value, SourcePath):
-        return _expected(evaluator, spans[0], "a path", value)
-    return _read_file(evaluator, value.path, spans[0])
+        return _expected(evaluator, nodes[0], "a path", value)
+    return _read_file(evaluator, value.path, nodes[0].span)
 
 
 def _read_file(evaluator: Evaluator, path: str, span: Span) -> Value:
@@ -153,17 +160,21 @@ def _read_file(evaluator: Evaluator, path: str, span: Span) -> Value:
     return text
 
 
-def _text(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+def _text(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) -> Value:
     name, content = resolved(values[0]), values[1]
     if not isinstance(name, str):
-        return _expected(evaluator, spans[0], "a string", name)
+        return _expected(evaluator, nodes[0], "a string", name)
     if not store_name(name):
         evaluator.log.add(
-            "NX0402", spans[0], name=name, what="the name of a file in the store", help="letters, digits and `+-._?=`"
+            "NX0402",
+            nodes[0].span,
+            name=name,
+            what="the name of a file in the store",
+            help="letters, digits and `+-._?=`",
         )
         return UNKNOWN
     if not isinstance(plain(content), str | Interpolated) and not nix_only(content):
-        return _expected(evaluator, spans[1], "a string", content)
+        return _expected(evaluator, nodes[1], "a string", content)
     return TextFile(name, content)
 
 
@@ -173,12 +184,12 @@ def store_name(name: str) -> bool:
     return 0 < len(name) <= 200 and name[0] != "." and all(char in allowed for char in name)
 
 
-def _base64(evaluator: Evaluator, values: list[Value], spans: list[Span]) -> Value:
+def _base64(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) -> Value:
     from binascii import b2a_base64
 
     value = resolved(values[0])
     if not isinstance(value, str):
-        return _expected(evaluator, spans[0], "a string", value)
+        return _expected(evaluator, nodes[0], "a string", value)
     return b2a_base64(value.encode("utf-8", "surrogatepass"), newline=False).decode("ascii")
 
 

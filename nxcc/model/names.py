@@ -120,9 +120,11 @@ class Names:
         return not why
 
     def local(self, name: t.Word, inner: dict[str, Span]) -> bool:
-        """Report a local name (of a profile, a comprehension …) that hides another; whether it is usable."""
-        if not self.check_name(name):
-            return False
+        """Report a local name (of a profile, a comprehension …) that hides another; whether it may be bound.
+
+        One that is no name at all may: what uses it is not wrong as well.
+        """
+        self.check_name(name)
         other = inner.get(name.text)
         if other is None and name.text in self.values:
             other = word_of(self.values[name.text]).span
@@ -138,8 +140,28 @@ class Names:
         return True
 
     def unknown(self, kind: str, name: t.Word | t.Name, candidates: Iterable[str]) -> None:
-        """Report a name that nothing has."""
-        self.log.add("NX0203", name.span, kind=kind, name=name.text, help=did_you_mean(name.text, candidates))
+        """Report a name that nothing of a kind has."""
+        statement = self.values.get(name.text)
+        if statement is not None and KINDS[type(statement)] != kind:
+            declared = (Label(word_of(statement).span, "declared here"),)
+            found, wanted = a(KINDS[type(statement)]), a(kind)
+            self.log.add("NX0209", name.span, name=name.text, found=found, wanted=wanted, secondary=declared)
+            return
+        near = did_you_mean(name.text, candidates)
+        labels = self.similar(near)
+        self.log.add("NX0203", name.span, kind=kind, name=name.text, help=near, secondary=labels)
+
+    def similar(self, near: tuple[str, ...]) -> tuple[Label, ...]:
+        """Where the one name is declared that a help suggests; none where it suggests several."""
+        for candidate, statement in self.values.items():
+            if near == (f"did you mean `{candidate}`?",):
+                return (Label(word_of(statement).span, f"{a(KINDS[type(statement)])} with a similar name"),)
+        return ()
+
+
+def a(kind: str) -> str:
+    """A word with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def word_of(statement: t.TopStatement) -> t.Word:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nxcc.diagnostics.core import Label
 from nxcc.diagnostics.nearest import did_you_mean
@@ -15,7 +15,7 @@ from nxcc.syntax import tree as t
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nxcc.diagnostics.core import Span
+    from nxcc.diagnostics.core import Log, Span
     from nxcc.model.names import Names
 
 TYPES = {
@@ -27,6 +27,20 @@ TYPES = {
     "duration": "a duration such as 2h",
     "list": "a list",
 }
+
+_OTHER_TYPES = {
+    "integer": "int",
+    "number": "float",
+    "double": "float",
+    "str": "string",
+    "text": "string",
+    "boolean": "bool",
+    "bytes": "size",
+    "memory": "size",
+    "time": "duration",
+    "array": "list",
+}
+"""What other languages call a type."""
 
 
 class Parameters:
@@ -42,19 +56,12 @@ class Parameters:
             if isinstance(statement, t.SetParam):
                 self.of_setup[statement.name.text] = statement
         self.values: dict[str, Value] = {}
-        self._open: list[str] = []
 
     def value(self, statement: t.Param) -> Value:
-        """The value of this compile; UNKNOWN after an error."""
+        """The value of this compile; UNKNOWN after an error. The evaluator refuses those that need themselves."""
         name = statement.name.text
-        if name in self.values:
-            return self.values[name]
-        if name in self._open:
-            self.log.add("NX0210", statement.default.span, name=name)
-            return UNKNOWN
-        self._open.append(name)
-        self.values[name] = self._value(statement)
-        self._open.pop()
+        if name not in self.values:
+            self.values[name] = self._value(statement)
         return self.values[name]
 
     def _value(self, statement: t.Param) -> Value:
@@ -68,9 +75,14 @@ class Parameters:
         value = parse(text, statement.type.text)
         if isinstance(value, Unknown):
             if statement.type.text in TYPES:
-                wanted = TYPES[statement.type.text]
                 self.log.add(
-                    "NX0304", None, name=name, type=wanted, found=f"`{text}`", notes=f"given by `--set {name}=…`"
+                    "NX0304",
+                    statement.type.span,
+                    name=name,
+                    type=TYPES[statement.type.text],
+                    found=f"`{text}`",
+                    label="its type",
+                    notes=f"the value is that of `--set {name}={text}`",
                 )
             return UNKNOWN
         return value if self._allowed(statement, value, None) else UNKNOWN
@@ -85,8 +97,11 @@ class Parameters:
         if node is None or isinstance(value, Unknown):
             return not isinstance(value, Unknown)
         name, shown = statement.name.text, show(value)
-        labels = (Label(node.span, "what is allowed"),) if span is None or span.source is node.span.source else ()
-        notes = () if span else (f"given by `--set {name}=…`",)
+        said: dict[str, Any] = {"secondary": (Label(node.span, "what is allowed"),)}
+        if span is None:
+            # The command line has no place: that of what it goes against stands for it.
+            span, said = node.span, {"label": "what is allowed"}
+            said["notes"] = f"the value is that of `--set {name}={self.given[name]}`"
         if isinstance(node, t.Binary) and node.operator == "..":
             low = self.evaluator.known(node.left, GLOBAL, "what is allowed")
             high = self.evaluator.known(node.right, GLOBAL, "what is allowed")
@@ -94,12 +109,14 @@ class Parameters:
                 return False
             inside = [arithmetic.operate("<=", low, value), arithmetic.operate("<=", value, high)]
             if any(isinstance(result, arithmetic.Fault) for result in inside):
-                found = f"{describe(low)} to {describe(high)}"
-                self.log.add("NX0301", node.span, expected=f"bounds for {TYPES[statement.type.text]}", found=found)
+                expected = f"bounds for {TYPES[statement.type.text]}"
+                for bound, result, place in zip((low, high), inside, (node.left, node.right), strict=True):
+                    if isinstance(result, arithmetic.Fault):
+                        self.log.add("NX0301", place.span, expected=expected, found=describe(bound))
                 return False
             if not all(inside):
                 allowed = f"between {show(low)} and {show(high)}"
-                self.log.add("NX0303", span, name=name, value=shown, allowed=allowed, secondary=labels, notes=notes)
+                self.log.add("NX0303", span, name=name, value=shown, allowed=allowed, **said)
             return all(inside)
         choices = self.evaluator.known(node, GLOBAL, "what is allowed")
         if isinstance(choices, Unknown):
@@ -109,9 +126,11 @@ class Parameters:
             return False
         if any(arithmetic.operate("==", choice, value) is True for choice in choices.items):
             return True
-        allowed = f"one of {', '.join(show(choice) for choice in choices.items)}"
+        allowed = " or ".join(show(choice) for choice in choices.items)
+        if len(choices.items) != 1:
+            allowed = f"one of {', '.join(show(choice) for choice in choices.items)}"
         near = did_you_mean(value, [c for c in choices.items if isinstance(c, str)]) if isinstance(value, str) else ()
-        self.log.add("NX0303", span, name=name, value=shown, allowed=allowed, secondary=labels, notes=notes, help=near)
+        self.log.add("NX0303", span, name=name, value=shown, allowed=allowed, help=near, **said)
         return False
 
     def check_all(self) -> None:
@@ -119,16 +138,18 @@ class Parameters:
         known = [name for name, s in self.names.values.items() if isinstance(s, t.Param)]
         for name in self.given:
             if name not in known:
-                near = did_you_mean(name, known) or f"the parameters are {', '.join(known) or 'none'}"
-                self.log.add("NX0203", None, kind="parameter", name=name, help=near)
+                near = did_you_mean(name, known) or f"the parameters are {', '.join(f'`{one}`' for one in known)}"
+                if not known:
+                    near = "this environment has no parameters"
+                note = f"it is that of `--set {name}={self.given[name]}`"
+                self.log.add("NX0203", None, kind="parameter", name=name, help=near, notes=note)
         for statement in self.names.values.values():
             if isinstance(statement, t.Param):
                 if statement.type.text not in TYPES:
-                    near = did_you_mean(statement.type.text, TYPES) or f"the types are {', '.join(TYPES)}"
-                    self.log.add("NX0205", statement.type.span, name=statement.type.text, help=near)
-                self.value(statement)
+                    unknown_type(self.log, statement.type)
+                self.evaluator.value(t.Name(statement.name.text, statement.name.span))
         for setup in self.names.setups.values():
-            seen: set[str] = set()
+            seen: dict[str, Span] = {}
             for item in setup.body:
                 if not isinstance(item, t.SetParam):
                     continue
@@ -136,9 +157,10 @@ class Parameters:
                 if not isinstance(param, t.Param):
                     self.names.unknown("parameter", item.name, known)
                     continue
-                if item.name.text in seen:
-                    self.log.add("NX0319", item.name.span, name=item.name.text)
-                seen.add(item.name.text)
+                first = seen.setdefault(item.name.text, item.name.span)
+                if first is not item.name.span:
+                    labels = (Label(first, "the first one"),)
+                    self.log.add("NX0319", item.name.span, name=item.name.text, secondary=labels)
                 self._checked(param, item.value)
 
     def parameters(self) -> list[e.Parameter]:
@@ -155,21 +177,27 @@ class Parameters:
         return found
 
 
+def unknown_type(log: Log, word: t.Word) -> None:
+    """Report a type that there is not."""
+    other = _OTHER_TYPES.get(word.text.lower())
+    near = (f"did you mean `{other}`?",) if other else did_you_mean(word.text, TYPES)
+    log.add("NX0205", word.span, name=word.text, help=near or f"the types are {', '.join(TYPES)}")
+
+
 def convert(evaluator: Evaluator, value: Value, type_: t.Word, name: str, span: Span) -> Value:
     """A value as one of a type; UNKNOWN, reported, where it is none."""
     value = resolved(value)
     if isinstance(value, Unknown):
         return UNKNOWN
     if type_.text not in TYPES:
-        near = did_you_mean(type_.text, TYPES) or f"the types are {', '.join(TYPES)}"
-        evaluator.log.add("NX0205", type_.span, name=type_.text, help=near)
+        unknown_type(evaluator.log, type_)
         return UNKNOWN
     if nix_only(value):
         evaluator.log.add("NX0314", span, what=f"the value of `{name}`")
         return UNKNOWN
     if has_type(value, type_.text):
         return value
-    labels = (Label(type_.span, "its type"),) if type_.span.source is span.source else ()
+    labels = (Label(type_.span, "its type"),)
     evaluator.log.add("NX0304", span, name=name, type=TYPES[type_.text], found=describe(value), secondary=labels)
     return UNKNOWN
 

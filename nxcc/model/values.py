@@ -147,35 +147,50 @@ def plain(value: Value) -> Value:
 
 
 def walk(value: Value) -> Iterator[Value]:
-    """The value and all values inside it, names followed."""
-    yield value
-    inner: tuple[Value, ...] = ()
-    if isinstance(value, Named | Modified):
-        inner = (value.value,)
-    elif isinstance(value, Interpolated):
-        inner = value.parts
-    elif isinstance(value, Items):
-        inner = value.items
-    elif isinstance(value, Attributes):
-        inner = tuple(entry.value for entry in value.entries)
-    elif isinstance(value, TextFile):
-        inner = (value.content,)
-    elif isinstance(value, Operation):
-        inner = value.operands
-    for part in inner:
-        yield from walk(part)
+    """The value and all values inside it, in order; names are followed, each the first time that it is met."""
+    # Constants that use the one before twice are a tree of 2**n values, but n names.
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        yield value
+        inner: tuple[Value, ...] = ()
+        if isinstance(value, Named):
+            if id(value) not in seen:
+                seen.add(id(value))
+                inner = (value.value,)
+        elif isinstance(value, Modified):
+            inner = (value.value,)
+        elif isinstance(value, Interpolated):
+            inner = value.parts
+        elif isinstance(value, Items):
+            inner = value.items
+        elif isinstance(value, Attributes):
+            inner = tuple(entry.value for entry in value.entries)
+        elif isinstance(value, TextFile):
+            inner = (value.content,)
+        elif isinstance(value, Operation):
+            inner = value.operands
+        pending.extend(reversed(inner))
 
 
 def resolved(value: Value) -> Value:
     """The value without names, and strings without interpolations where all their parts are known."""
-    value = plain(value)
+    return _resolved(value, {})
+
+
+def _resolved(value: Value, known: dict[int, Value]) -> Value:
+    if isinstance(value, Named):
+        if id(value) not in known:
+            known[id(value)] = _resolved(value.value, known)
+        return known[id(value)]
     if isinstance(value, Interpolated):
         text = known_text(value)
         return value if text is None else text
     if isinstance(value, Items):
-        return Items(tuple(resolved(item) for item in value.items))
+        return Items(tuple(_resolved(item, known) for item in value.items))
     if isinstance(value, Attributes):
-        return Attributes(tuple(entry._replace(value=resolved(entry.value)) for entry in value.entries))
+        return Attributes(tuple(entry._replace(value=_resolved(entry.value, known)) for entry in value.entries))
     return value
 
 
@@ -206,6 +221,13 @@ class Written(float):
     __slots__ = ("text",)
     text: str
 
+    @classmethod
+    def of(cls, number: float, text: str) -> Written:
+        """A number with its text."""
+        made = cls(number)
+        made.text = text
+        return made
+
 
 def written(value: float) -> str:
     """How a float reads in a string."""
@@ -214,5 +236,13 @@ def written(value: float) -> str:
 
 def nix_only(value: Value) -> bool:
     """Whether only Nix knows what a value is."""
-    value = resolved(value)
-    return isinstance(value, Interpolated | Reference | Fragment | FlavourName | ScriptPath | TextFile | Operation)
+    value = plain(value)
+    return isinstance(value, _NIX_ONLY) or (isinstance(value, Interpolated) and known_text(value) is None)
+
+
+def undecided(value: Value) -> bool:
+    """Whether only Nix knows what a value is, or something inside it."""
+    return any(nix_only(part) for part in walk(value) if not isinstance(part, Named))
+
+
+_NIX_ONLY = (Reference, Fragment, FlavourName, ScriptPath, TextFile, Operation)
