@@ -83,7 +83,12 @@ class Voice(NamedTuple):
         return self.format in ("text", "concise")
 
     def say(self, diagnostics: Sequence["Diagnostic"]) -> None:
-        """Write diagnostics to standard error; the formats for programs are complete documents, also when empty."""
+        """Write diagnostics to standard error; the formats for programs are complete documents, also when empty.
+
+        To be quiet leaves out notes: nothing is wrong with what they are about.
+        """
+        if self.quiet:
+            diagnostics = [one for one in diagnostics if one.severity != "note"]
         if not diagnostics and self.format not in ("json", "sarif"):
             return
         from nxcc.diagnostics.render import render
