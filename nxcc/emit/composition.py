@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nxcc.emit.nix import (
     NO_DEFAULT,
@@ -24,7 +24,8 @@ from nxcc.emit.nix import (
     expression,
 )
 from nxcc.emit.values import Printer
-from nxcc.model.values import Fragment, SourcePath, Value, plain, walk
+from nxcc.model.values import Fragment, Named, Reference, SourcePath, Value, plain, walk
+from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -53,13 +54,16 @@ class _Composition:
     def __init__(self, environment: e.Environment, locate: Mapping[str, str]) -> None:
         self.environment = environment
         self.fragments = list(_fragments(environment))
-        self.adopted = list(dict.fromkeys(role.adopted for role in environment.roles if role.adopted))
+        adopted = dict.fromkeys(role.adopted for role in environment.roles if role.adopted)
         self.arguments = (*_ARGUMENTS, *(("inputs",) if environment.inputs else ()))
         self.locate = locate
-        hidden = {*self.arguments, "secret", "script", "setup", "adopted", "args", "config"}
+        hidden = {*self.arguments, "secret", "script", "setup", "args", "config"}
         for named in (environment.parameters, environment.constants, environment.packages, environment.scripts):
             hidden.update(one.name for one in named)
-        hidden.update(module.key for module in environment.modules)
+        hidden.update(module.name for module in environment.modules)
+        self.taken = hidden | {name for body in _bodies(environment) for name in _bound(body)}
+        self.adopted = {path: self._name("adopted") for path in adopted}
+        hidden.update(self.adopted.values())
         self.hidden = hidden
         self.printer = Printer(locate, hidden)
         self.profiles: dict[str, _Profile] = {}
@@ -106,12 +110,18 @@ class _Composition:
         if environment.scripts and any("script" in fragment.text for fragment in self.fragments):
             paths = (Binding((s.name,), Interp((Var(s.name), f"/bin/{s.name}"))) for s in environment.scripts)
             yield Binding(("script",), AttrSet(tuple(paths)))
-        for number, path in enumerate(self.adopted):
+        for path, name in self.adopted.items():
             adopt = Call(Var("import"), (PathLit("./nix/lib/adopt.nix"),))
-            yield Binding((self._adopted(number),), Call(adopt, (Var("args"), self.printer.node(SourcePath(path)))))
+            yield Binding((name,), Call(adopt, (Var("args"), self.printer.node(SourcePath(path)))))
 
-    def _adopted(self, number: int) -> str:
-        return f"adopted-{number + 1}" if len(self.adopted) > 1 else "adopted"
+    def _name(self, name: str) -> str:
+        """A name that nothing else has, now taken."""
+        number, found = 1, name
+        while found in self.taken:
+            number += 1
+            found = f"{name}-{number}"
+        self.taken.add(found)
+        return found
 
     def _script(self, script: e.Script, printer: Printer) -> Expr:
         writer = {"bash": "writeBashBin", "sh": "writeDashBin", "python": "writePython3Bin"}[script.language]
@@ -129,28 +139,27 @@ class _Composition:
     # -------------------------------------------------------------- modules
 
     def _modules(self) -> Iterator[Binding]:
-        """The profiles: one binding each, a function where it has parameters.
+        """The profiles: one binding each, a function of the parameters that its body names.
 
         Where the arguments of a profile change what it consists of, each set of arguments has a binding of its own.
         """
-        written: dict[tuple[str, str], str] = {}
+        written: dict[tuple[str, str], _Profile] = {}
         for module in self.environment.modules:
-            body = self._module(module.body, set(module.parameters), function=False)
-            if module.parameters:
-                formals = Formals(tuple((name, NO_DEFAULT) for name in module.parameters), False)
-                body = Lambda(formals, body)
+            parameters = tuple(name for name in module.parameters if _uses(module.body, name))
+            body = self._module(module.body, set(parameters), function=False)
+            if parameters:
+                body = Lambda(Formals(tuple((name, NO_DEFAULT) for name in parameters), False), body)
             same = (module.name, expression(body))
-            if same in written:
-                self.profiles[module.key] = _Profile(written[same], module.parameters)
-                continue
-            written[same] = module.key
-            self.profiles[module.key] = _Profile(module.key, module.parameters)
-            yield Binding((module.key,), body, _line(module.text))
+            if same not in written:
+                first = not any(name == module.name for name, _ in written)
+                written[same] = _Profile(module.name if first else self._name(module.name), parameters)
+                yield Binding((written[same].name,), body, _line(module.text))
+            self.profiles[module.key] = written[same]
 
     def _role(self, role: e.Role) -> Binding:
         adopted: Expr | None = None
         if role.adopted:
-            adopted = Select(Var(self._adopted(self.adopted.index(role.adopted))), (role.name,))
+            adopted = Select(Var(self.adopted[role.adopted]), (role.name,))
         return Binding((role.name,), self._module(role.body, set(), function=True, adopted=adopted), _line(role.text))
 
     def _module(self, body: e.Body, inner: set[str], *, function: bool, adopted: Expr | None = None) -> Expr:
@@ -176,16 +185,18 @@ class _Composition:
         items: list[Expr] = [adopted] if adopted is not None else []
         for use in body.profiles:
             profile = self.profiles[use.module]
+            item: Expr = Var(profile.name)
             if profile.parameters:
-                values = (Binding((name,), printer.node(value)) for name, value in use.arguments)
-                items.append(Call(Var(profile.name), (AttrSet(tuple(values)),)))
+                given = [(name, value) for name, value in use.arguments if name in profile.parameters]
+                item = Call(item, (AttrSet(tuple(Binding((name,), printer.node(value)) for name, value in given)),))
+            # Arguments that the composition does not show, such as those of `resources`, make no second module.
+            if item not in items:
+                items.append(item)
+        for one in body.imports:
+            if one.body and isinstance(one.value, Fragment):
+                items.append(self._nix_body(one.value))
             else:
-                items.append(Var(profile.name))
-        for item in body.imports:
-            if item.body and isinstance(item.value, Fragment):
-                items.append(self._nix_body(item.value))
-            else:
-                items.append(printer.node(item.value))
+                items.append(printer.node(one.value))
         items += [PathLit(f"./nix/modules/{feature}.nix") for feature in body.features]
         found: Expr | None = ListOf(tuple(items)) if items else None
         for gated in body.gated:
@@ -219,6 +230,34 @@ def _condition(flavours: tuple[str, ...]) -> Expr:
     if len(flavours) == 1:
         return Op("==", name, flavours[0])
     return Call(Select(Var("lib"), ("elem",)), (name, ListOf(flavours)))
+
+
+def _bodies(environment: e.Environment) -> Iterator[e.Body]:
+    """All bodies, those for some flavours only too."""
+    pending = [module.body for module in environment.modules] + [role.body for role in environment.roles]
+    while pending:
+        body = pending.pop()
+        yield body
+        pending.extend(gated.body for gated in body.gated)
+
+
+def _bound(body: e.Body) -> Iterator[str]:
+    """Names that a generated name must not be: those that a body binds, and packages that it takes from pkgs."""
+    yield from (name for name, _ in body.constants)
+    yield from (script.name for script in body.scripts)
+    for value in _body_values(body, gated=False):
+        yield from (v.path[0] for v in walk(value) if isinstance(v, Reference) and v.kind == "pkgs" and v.path)
+
+
+def _uses(body: e.Body, name: str) -> bool:
+    """Whether a body names a parameter."""
+    for value in (*_body_values(body), *(one.value for one in body.imports)):
+        for part in walk(value):
+            if isinstance(part, Named) and part.name == name:
+                return True
+            if isinstance(part, Fragment) and _names(part, name):
+                return True
+    return False
 
 
 def _line(text: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nxcc.model import values as v
-from nxcc.model.check import order
+from nxcc.model.check import in_flavour, order
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nxcc.model import environment as e
 
 FORMAT = 1
@@ -41,13 +43,19 @@ def describe(environment: e.Environment) -> dict[str, Any]:
         "order": levels(environment),
         "links": [_link(link) for link in environment.links],
         "secrets": [_secret(secret) for secret in environment.secrets],
+        "settings": _settings(environment.settings),
         "tests": [test.name for test in environment.tests],
     }
 
 
-def levels(environment: e.Environment) -> list[list[str]]:
-    """The roles in the order in which they come up: those of one list at once, each list after the ones before it."""
-    waits = {name: {wait.role for wait in found} for name, found in order(environment).items()}
+def levels(environment: e.Environment, flavour: str = "") -> list[list[str]]:
+    """The roles in the order in which they come up: those of one list at once, each list after the ones before it.
+
+    ``flavour`` is the one in which; with "" only what roles wait for in all of them counts.
+    """
+    waits = {
+        name: {wait.role for wait in found if in_flavour(wait, flavour)} for name, found in order(environment).items()
+    }
     found: list[list[str]] = []
     placed: set[str] = set()
     while len(placed) < len(waits):
@@ -80,7 +88,7 @@ def _role(role: e.Role) -> dict[str, Any]:
         "counted": role.counted,
         "nodes": [node.name for node in role.nodes],
         "after": [_only({"role": wait.role}, wait.only) for wait in role.after],
-        "ready": [_only({wait.kind: wait.argument}, wait.only) for wait in role.ready],
+        "ready": [_only(_ready(ready), ready.only) for ready in role.ready],
         "ports": [
             _only({"first": port.first, "last": port.last, "protocol": port.protocol}, port.only) for port in role.ports
         ],
@@ -101,13 +109,22 @@ def _role(role: e.Role) -> dict[str, Any]:
         "resources": [_only({"cpus": r.cpus, "memory": r.memory, "disk": r.disk}, r.only) for r in role.resources],
         "kernelParams": [_only({"parameters": list(k.parameters)}, k.only) for k in role.kernels if k.parameters],
         "secrets": list(role.secrets),
-        "settings": {s.flavour: _settings(s) for s in role.settings},
+        "settings": _settings(role.settings),
     }
     return data
 
 
-def _settings(settings: e.Settings) -> dict[str, Any]:
-    return {name: [plain_data(value) for value in found] for name, found, _ in settings.values}
+def _ready(ready: e.Ready) -> dict[str, Any]:
+    return {ready.kind: int(ready.argument) if ready.kind == "port" else ready.argument}
+
+
+def _settings(settings: Iterable[e.Settings]) -> dict[str, Any]:
+    """Settings by flavour and name; of one given again the last holds."""
+    data: dict[str, Any] = {}
+    for of_flavour in settings:
+        into = data.setdefault(of_flavour.flavour, {})
+        into.update((name, [plain_data(value) for value in found]) for name, found, _ in of_flavour.values)
+    return data
 
 
 def _only(data: dict[str, Any], only: tuple[str, ...]) -> dict[str, Any]:

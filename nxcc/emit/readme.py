@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nxcc.emit.description import levels
 from nxcc.emit.shell import templates
-from nxcc.model.values import known_text
+from nxcc.model.values import Items, Value, known_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,16 +22,22 @@ def readme(environment: Environment, flavours: Sequence[Flavour], *, locked: boo
         "text": environment.text,
         "setup": environment.setup,
         "roles": [_role(role) for role in environment.roles],
-        "levels": [", ".join(level) for level in levels(environment)],
-        "parameters": [
-            {"name": p.name, "value": known_text(p.value) or "…", "text": p.text} for p in environment.parameters
-        ],
+        "levels": [", ".join(level) for level in levels(environment, flavours[0].name if flavours else "")],
+        "parameters": [{"name": p.name, "value": _shown(p.value), "text": p.text} for p in environment.parameters],
         "secrets": [{"name": s.name, "kind": s.kind, "text": s.text} for s in environment.secrets],
         "flavours": [{"name": f.name, "summary": f.summary, "tools": ", ".join(f.tools)} for f in flavours],
         "tests": [test.name or "test" for test in environment.tests],
         "locked": locked,
     }
     return templates().get_template("bundle/README.md.j2").render(facts)
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Items):
+        return ", ".join(map(_shown, value.items))
+    return known_text(value) or "…"
 
 
 def _role(role: Role) -> dict[str, str]:

@@ -76,7 +76,8 @@ class Printer:
         for part in value.parts:
             piece = self._part(part)
             parts.extend(piece.parts if isinstance(piece, Interp) else (piece,))
-        return Interp(tuple(parts))
+        # A number alone is a string already: `toString n`, not `"${toString n}"`.
+        return parts[0] if len(parts) == 1 and _is_text(parts[0]) else Interp(tuple(parts))
 
     def _part(self, part: v.Value) -> Expr:
         """A part of a string: numbers through toString, under their names, as Nix interpolates strings only."""
@@ -111,7 +112,8 @@ class Printer:
         return Select(Var("flavour"), ("name",))
 
     def _SecretPath(self, value: v.SecretPath) -> Expr:
-        return (v.known_text(value) or "") if value.public else Select(Var("secret"), (value.name,))
+        path = Select(Var("secret"), (value.name,))
+        return Interp((path, ".pub")) if value.public else path
 
     def _ScriptPath(self, value: v.ScriptPath) -> Expr:
         return Interp((self.package(value.name, ()), f"/bin/{value.name}"))
@@ -167,6 +169,10 @@ class Printer:
 
     def _reachable(self, name: str) -> bool:
         return identifier(name) and name not in self.hidden and name not in GLOBALS
+
+
+def _is_text(node: Expr) -> bool:
+    return isinstance(node, Call) and isinstance(node.function, Var) and node.function.name == "toString"
 
 
 def _select(base: Expr, path: tuple[str, ...]) -> Expr:

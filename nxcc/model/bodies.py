@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import arithmetic
 from nxcc.model import environment as e
-from nxcc.model.expressions import Evaluator, Scope, describe, path_span
+from nxcc.model.expressions import Evaluator, Scope, describe, only_on, path_span
 from nxcc.model.names import host_label
 from nxcc.model.packages import package, script
 from nxcc.model.users import user
@@ -133,12 +133,10 @@ class BodyReader:
         if isinstance(value, Unknown) or "" in path:
             return
         if path[0] == "nixpkgs":
-            self.log.add(
-                "NX0602",
-                span,
-                option=".".join(path),
-                help="all roles share one nixpkgs: use `nixpkgs`, `overlay` and `override` at top level",
+            help = _NIXPKGS.get(
+                path[1] if len(path) > 1 else "", "use `nixpkgs`, `overlay` and `override` at top level"
             )
+            self.log.add("NX0602", span, option=".".join(path), help=help, notes="all roles share one nixpkgs")
             return
         self.check_numbers(value, span)
         self.definitions.append(e.Definition(path, value, span))
@@ -146,8 +144,13 @@ class BodyReader:
     def check_numbers(self, value: Value, span: Span) -> None:
         """Report quantities that are no whole number of their base unit, and strings that Nix cannot hold."""
         stack: list[tuple[Value, Span]] = [(value, span)]
+        seen: set[int] = set()
         while stack:
             part, place = stack.pop()
+            if isinstance(part, Named):
+                if id(part) in seen:
+                    continue
+                seen.add(id(part))
             part = plain(part)
             if isinstance(part, Quantity):
                 fault = arithmetic.option_number(part)
@@ -191,25 +194,27 @@ class BodyReader:
         inner = BodyReader(self.evaluator, Scope(self.scope), self.facts, self.read, flavours)
         if prefix:
             value = self.evaluator.entries(statement.body, inner.scope, inner.gate, prefix)
-            inner.define(prefix, value, statement.span)
+            if not only_on(statement.body):
+                inner.define(prefix, value, statement.span)
             body = inner.body(())
         else:
             body = inner.body(statement.body)
-        if body.definitions or body.imports:
+        if body.definitions or body.imports or body.gated:
             self.gated.append(e.Gated(flavours, body))
-        self.gated.extend(body.gated)
 
     # -------------------------------------------------------------- options
 
     def _Assign(self, statement: t.Assign) -> None:
         path = tuple(self.evaluator.key(key, self.scope) for key in statement.path)
         value = self.evaluator.assigned(statement, self.scope, self.gate, path)
-        self.define(path, value, path_span(statement.path))
+        if not (isinstance(statement.value, t.SetLiteral) and only_on(statement.value.entries)):
+            self.define(path, value, path_span(statement.path))
 
     def _Nested(self, statement: t.Nested) -> None:
         path = tuple(self.evaluator.key(key, self.scope) for key in statement.path)
         value = self.evaluator.entries(statement.value.entries, self.scope, self.gate, path)
-        self.define(path, value, path_span(statement.path))
+        if not only_on(statement.value.entries):
+            self.define(path, value, path_span(statement.path))
 
     def _Service(self, statement: t.Service) -> None:
         for name in statement.names:
@@ -359,7 +364,8 @@ class BodyReader:
             assert isinstance(low, int)
             assert isinstance(high, int)
             if high < low:
-                self.log.add("NX0407", item.span, port=f"{low}-{high}", help=f"did you mean `{high}-{low}`?")
+                label = "it ends before it begins"
+                self.log.add("NX0407", item.span, port=f"{low}-{high}", label=label, help=f"write `{high}-{low}`")
                 continue
             self.facts.ports.append(e.Ports(low, high, protocol, self.only))
             if item.last:
@@ -379,7 +385,7 @@ class BodyReader:
         if isinstance(number, Unknown):
             return None
         if not isinstance(number, int) or isinstance(number, bool):
-            self.log.add("NX0301", node.span, expected="a port number", found=describe(number))
+            self.evaluator.not_a(node.span, "a port number", number)
             return None
         if not 1 <= number <= 65535:
             self.log.add("NX0407", node.span, port=number, notes="ports are numbers from 1 to 65535")
@@ -392,7 +398,8 @@ class BodyReader:
             if isinstance(host, int) and isinstance(node, int):
                 address = item.address or "127.0.0.1"
                 if not _ip_address(address):
-                    self.log.add("NX0402", item.span, name=address, what="an address")
+                    help = "for example 127.0.0.1, 0.0.0.0 for all of the machine's, or [::1]"
+                    self.log.add("NX0402", item.span, name=address, what="an address", help=help)
                     continue
                 protocol = item.protocol or "tcp"
                 self.facts.publish.append(e.Publish(address, host, node, protocol, item.span, self.only))
@@ -438,9 +445,9 @@ class BodyReader:
             if value is None or argument is None:
                 continue
             if condition.kind == "unit" and ("." not in argument or any(char in argument for char in " \n/'\"")):
-                self.log.add(
-                    "NX0402", condition.value.span, name=argument, what="a unit", help="for example sshd.service"
-                )
+                good = argument and not any(char in argument for char in " \n/'\".")
+                help = f"did you mean `{argument}.service`?" if good else "for example sshd.service"
+                self.log.add("NX0402", condition.value.span, name=argument, what="a unit", help=help)
                 continue
             self.facts.ready.append(e.Ready(condition.kind, argument, condition.span, self.only))
             self.feature("readiness")
@@ -520,6 +527,17 @@ class Readers:
     def secrets_in(self, values: Sequence[Value]) -> list[str]:
         """The names of the secrets that values refer to, scripts followed, in order."""
         raise NotImplementedError
+
+
+# What stands at top level for an option of `nixpkgs`.
+_SYSTEM = 'name it at top level: `nixpkgs "…" { system "aarch64-linux" }`'
+_NIXPKGS = {
+    "config": 'allow it at top level: `nixpkgs "…" { unfree all }`, or `insecure "NAME-VERSION"`',
+    "overlays": "put it at top level: `overlay`, or `override`",
+    "system": _SYSTEM,
+    "hostPlatform": _SYSTEM,
+    "localSystem": _SYSTEM,
+}
 
 
 def _ip_address(text: str) -> bool:

@@ -11,7 +11,7 @@ from nxcc.model.names import python_name
 from nxcc.model.values import Attributes, Items, Modified, Quantity, Value, known_text, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from nxcc.diagnostics.core import Log, Span
 
@@ -41,9 +41,20 @@ def order(environment: e.Environment) -> dict[str, tuple[e.After, ...]]:
 
 def _order(environment: e.Environment, log: Log) -> None:
     """Refuse roles that wait for each other."""
-    waits = order(environment)
-    done: set[str] = set()
+    named = {flavour: None for found in order(environment).values() for wait in found for flavour in wait.only}
+    for flavour in ("", *named):
+        _circles(
+            {name: [w for w in found if in_flavour(w, flavour)] for name, found in order(environment).items()}, log
+        )
 
+
+def in_flavour(wait: e.After, flavour: str) -> bool:
+    """Whether a role waits in a flavour; with "" whether it does in all."""
+    return not wait.only or flavour in wait.only
+
+
+def _circles(waits: Mapping[str, Sequence[e.After]], log: Log) -> None:
+    done: set[str] = set()
     for start in waits:
         path: list[tuple[str, Iterator[e.After]]] = [(start, iter(waits[start]))]
         while path:
@@ -64,30 +75,40 @@ def _order(environment: e.Environment, log: Log) -> None:
 def _mounts(environment: e.Environment, log: Log) -> None:
     """Refuse mounts of what is not shared, and one directory given twice."""
     for role in environment.roles:
-        places: dict[str, Span] = {}
+        earlier: list[e.Share | e.Mount] = []
         directories: list[e.Share | e.Mount] = [*role.shares, *role.mounts]
         for item in directories:
-            if item.directory in places and item.span != places[item.directory]:
-                first = (Label(places[item.directory], "the first one"),)
-                log.add("NX0416", item.span, directory=item.directory, secondary=first)
-            places[item.directory] = item.span
+            for other in earlier:
+                if other.directory == item.directory and other.span != item.span and _overlap(other.only, item.only):
+                    first = (Label(other.span, "the first one"),)
+                    log.add("NX0416", item.span, directory=item.directory, secondary=first)
+                    break
+            earlier.append(item)
         for mount in role.mounts:
-            source = environment.role(mount.role)
-            shared = [share.directory for share in source.shares]
-            if mount.source in shared or source.adopted:
-                continue
-            help = (
-                f"it shares {', '.join(f'`{name}`' for name in shared)}"
-                if shared
-                else f'give it `share "{mount.source}"`'
-            )
-            labels = (Label(source.span, "the role"),)
-            log.add("NX0405", mount.span, role=mount.role, directory=mount.source, help=help, secondary=labels)
+            _mount(environment.role(mount.role), mount, log)
+
+
+def _mount(source: e.Role, mount: e.Mount, log: Log) -> None:
+    """Refuse a mount of what its role does not share, or does not share in all of the mount's flavours."""
+    found = [share for share in source.shares if share.directory == mount.source]
+    if any(not share.only for share in found):
+        return
+    held = {flavour for share in found for flavour in share.only}
+    if mount.only and held >= {*mount.only}:
+        return
+    labels = [Label(source.span, "the role")]
+    shared = ", ".join(f"`{share.directory}`" for share in source.shares)
+    if found:
+        labels = [Label(found[0].span, f"shared in {', '.join(sorted(held))} only")]
+        help = f"put the mount into `on {', '.join(sorted(held))}`"
+    else:
+        help = f"it shares {shared}" if shared else f'give it `share "{mount.source}"`'
+    log.add("NX0405", mount.span, role=mount.role, directory=mount.source, help=help, secondary=tuple(labels))
 
 
 def _published(environment: e.Environment, log: Log) -> None:
     """Refuse two nodes on one port of the launching machine."""
-    taken: list[tuple[str, int, str, tuple[str, ...], Span]] = []
+    taken: list[tuple[e.Publish, int, str]] = []
     for role in environment.roles:
         for publish in role.publish:
             for index in range(len(role.nodes)):
@@ -96,18 +117,24 @@ def _published(environment: e.Environment, log: Log) -> None:
                     help = f"node {index + 1} of role `{role.name}` would have it: host ports count up"
                     log.add("NX0407", publish.span, port=port, help=help)
                     break
-                for address, other, protocol, only, span in taken:
-                    same = other == port and protocol == publish.protocol and _overlap(only, publish.only)
-                    everywhere = ("0.0.0.0", "::")
-                    if same and (address == publish.address or address in everywhere or publish.address in everywhere):
-                        first = (Label(span, "published here too"),) if span != publish.span else ()
-                        notes = "on a role with a count the host port counts up" if index else ()
-                        log.add("NX0406", publish.span, port=port, secondary=first, notes=notes)
-                        break
-                else:
-                    taken.append((publish.address, port, publish.protocol, publish.only, publish.span))
+                clash = next((one for one in taken if one[1] == port and _meet(one[0], publish)), None)
+                if clash is None:
+                    taken.append((publish, port, role.nodes[index].name))
                     continue
+                first = (Label(clash[0].span, "published here too"),) if clash[0].span != publish.span else ()
+                node = role.nodes[index].name
+                notes = [f"nodes `{clash[2]}` and `{node}` would share it"] if clash[2] != node else []
+                if index or port != clash[0].host_port:
+                    notes.append("on a role with a count the host port counts up")
+                log.add("NX0406", publish.span, port=port, secondary=first, notes=tuple(notes))
                 break
+
+
+def _meet(one: e.Publish, other: e.Publish) -> bool:
+    """Whether two published ports, of one number, are the same port somewhere."""
+    everywhere = "0.0.0.0" in (one.address, other.address) or "::" in (one.address, other.address)
+    same = one.protocol == other.protocol and _overlap(one.only, other.only)
+    return same and (one.address == other.address or everywhere)
 
 
 def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -134,8 +161,13 @@ def bodies(environment: e.Environment, role: e.Role) -> Iterator[tuple[tuple[str
     modules = {module.key: module.body for module in environment.modules}
     for body in (*(modules[use.module] for use in role.body.profiles), role.body):
         yield (), body
-        for gated in body.gated:
-            yield gated.flavours, gated.body
+        yield from _gated(body)
+
+
+def _gated(body: e.Body) -> Iterator[tuple[tuple[str, ...], e.Body]]:
+    for gated in body.gated:
+        yield gated.flavours, gated.body
+        yield from _gated(gated.body)
 
 
 def _options(environment: e.Environment, role: e.Role, log: Log) -> None:
@@ -146,7 +178,7 @@ def _options(environment: e.Environment, role: e.Role, log: Log) -> None:
         for definition in body.definitions:
             for path, value, span in _leaves(definition.path, definition.value, definition.span):
                 if path == ("networking", "hostName") and role.counted:
-                    shown = known_text(value)
+                    shown = known_text(_priority(value)[1])
                     name = f"`{shown}`" if shown else "given here"
                     log.add(
                         "NX0414", span, role=role.name, name=name, help="nodes of a role with a count are named by nxcc"
@@ -158,9 +190,10 @@ def _options(environment: e.Environment, role: e.Role, log: Log) -> None:
                     continue
                 for other, level, only, place in first.setdefault(path, []):
                     if level == priority and _overlap(only, flavours) and not _same(other, bare):
-                        label = (Label(place, "the other value"),)
-                        help = "one of them may be `default` or `force`"
-                        log.add("NX0601", span, option=_dotted(path), secondary=label, help=help)
+                        label = (Label(place, f"{_shown(other)} here"),)
+                        help = "one of them may be `default` or `force`" if not level else ()
+                        shown = f"{_shown(bare)} here"
+                        log.add("NX0601", span, option=_dotted(path), label=shown, secondary=label, help=help)
                         break
                 else:
                     first[path].append((bare, priority, flavours, span))
@@ -186,6 +219,12 @@ def _priority(value: Value) -> tuple[str, Value]:
 def _scalar(value: Value) -> bool:
     """Whether two different values of this kind can never merge."""
     return value is None or (isinstance(value, bool | int | float | Quantity) and not isinstance(value, Items))
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "`null`" if value is None else f"`{known_text(value)}`"
 
 
 def _same(one: Value, other: Value) -> bool:

@@ -202,7 +202,11 @@ class Link(NamedTuple):
 
 
 class Secret(NamedTuple):
-    """A secret by name: ``kind`` is random, ssh-key or file; ``file`` the absolute path ``run`` reads it from."""
+    """A secret by name: ``kind`` is random, ssh-key or file.
+
+    ``file`` is the path that ``run`` reads it from: absolute in the model, and relative to the bundle when a flavour
+    plans, so that the output does not depend on where the source lies.
+    """
 
     name: str
     kind: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from nxcc.diagnostics.core import Label
 from nxcc.diagnostics.nearest import did_you_mean
@@ -28,6 +28,7 @@ from nxcc.model.values import (
     plain,
     walk,
 )
+from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -69,12 +70,15 @@ class EnvironmentReader(Readers):
         self.names = Names(program, log)
         self.setup = self._chosen(setup)
         setup_name = self.setup.name.text if self.setup else ""
+        for one in self._of_setup(t.Input):
+            self._declare_input(one, keep=True)
         self.evaluator = Evaluator(self.names, log, setup_name, program.folder)
         self.evaluator.nodes = self._role_names
         self.given = Parameters(self.evaluator, self.names, parameters, self.setup)
         self.evaluator.parameter = self.given.value
         self.flavours = SettingsReader(self.evaluator, find, flavours)
         self._nodes: dict[str, RoleNames | None] = {}
+        self._counting: list[str] = []
         self._instances: dict[tuple[object, ...], Instance | None] = {}
         self._open: list[t.Word] = []
         self._scripts: dict[str, e.Script | None] = {}
@@ -129,8 +133,6 @@ class EnvironmentReader(Readers):
         nixpkgs = project.nixpkgs(self.evaluator, self._one(t.Nixpkgs))
         network = read_network(self.evaluator, self._one(t.Network))
         inputs = project.inputs(self.evaluator, [*self._all(t.Input), *self._of_setup(t.Input)])
-        for setup in self._all(t.Setup):
-            project.inputs(self.evaluator, [s for s in setup.body if isinstance(s, t.Input)])
         self.given.check_all()
         constants = self._constants()
         scripts = [self._script(s.name.text) for s in self._all(t.Script)]
@@ -146,6 +148,8 @@ class EnvironmentReader(Readers):
             self.flavours.read(s, GLOBAL, in_role=False)
             for s in [*self._all(t.FlavourSettings), *self._of_setup(t.FlavourSettings)]
         ]
+        for setup in self._all(t.Setup):
+            self._check_setup(setup)
         tests = [test for test in map(self._test, self._all(t.Test)) if test]
         self._secret_content(secrets)
         if head is None:
@@ -226,10 +230,47 @@ class EnvironmentReader(Readers):
         if name == "none":
             return None
         if name not in self.names.setups:
-            known = ", ".join(self.names.setups) or "none"
-            near = did_you_mean(name, self.names.setups) or f"the setups are {known}"
+            near: str | tuple[str, ...] = did_you_mean(name, self.names.setups)
+            if not near:
+                known = ", ".join(f"`{setup}`" for setup in self.names.setups)
+                near = f"the setups are {known}" if known else "this environment has no setups"
             self.log.add("NX0203", None, kind="setup", name=name, help=near)
         return self.names.setups.get(name)
+
+    def _check_setup(self, setup: t.Setup) -> None:
+        """Report what is wrong in a setup, whether it is chosen or not; parameters are checked elsewhere."""
+        if setup is self.setup:
+            return
+        inputs = [s for s in setup.body if isinstance(s, t.Input)]
+        for one in inputs:
+            self._declare_input(one, keep=False)
+        project.inputs(self.evaluator, [*self._all(t.Input), *inputs])
+        known = [s for s in setup.body if isinstance(s, t.Override) and self._has_input(s.target)]
+        project.overrides(self.evaluator, known, ())
+        for statement in setup.body:
+            if isinstance(statement, t.FlavourSettings):
+                self.flavours.read(statement, GLOBAL, in_role=False)
+            elif isinstance(statement, t.KernelParams):
+                for value in statement.values:
+                    self.evaluator.text(value, GLOBAL, "a kernel parameter")
+
+    def _has_input(self, node: t.Expression) -> bool:
+        """Whether what a setup overrides is there without the inputs that the setup alone adds."""
+        while isinstance(node, t.Select):
+            node = node.base
+        inputs = {s.name.text for setup in self._all(t.Setup) for s in setup.body if isinstance(s, t.Input)}
+        return not (isinstance(node, t.Name) and node.text in inputs and node.text not in self.names.values)
+
+    def _declare_input(self, statement: t.Input, *, keep: bool) -> None:
+        """Make an input of a setup known where no statement outside declares it."""
+        other = self.names.values.get(statement.name.text)
+        if other is None:
+            self.names.check_name(statement.name)
+            if keep:
+                self.names.values[statement.name.text] = statement
+        elif not isinstance(other, t.Input):
+            label = (Label(other.name.span, "declared here"),) if hasattr(other, "name") else ()
+            self.log.add("NX0208", statement.name.span, name=statement.name.text, secondary=label)
 
     def _constants(self) -> list[e.Constant]:
         constants = []
@@ -273,11 +314,16 @@ class EnvironmentReader(Readers):
 
     def _role_names(self, statement: t.Role) -> RoleNames | None:
         name = statement.name.text
+        if name in self._counting and statement.size is not None:
+            self.log.add("NX0210", statement.size.span, name=f"{name}.count", label="its own value is needed here")
+            return None
         if name not in self._nodes:
             self._nodes[name] = None
             count = 1
             if statement.size is not None:
+                self._counting.append(name)
                 found = self.evaluator.integer(statement.size, GLOBAL, "the number of nodes")
+                self._counting.remove(name)
                 if found is None:
                     return None
                 if found < 1:
@@ -366,14 +412,7 @@ class EnvironmentReader(Readers):
         """The profile that a use names, with its arguments; None after an error."""
         statement = self.names.values.get(use.name.text)
         if not isinstance(statement, t.Profile):
-            if statement is not None:
-                from nxcc.model.names import KINDS
-
-                kind = KINDS[type(statement)]
-                found = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-                self.log.add("NX0209", use.name.span, name=use.name.text, found=found, wanted="a profile")
-            else:
-                self.names.unknown("profile", use.name, [s.name.text for s in self._all(t.Profile)])
+            self.names.unknown("profile", use.name, [s.name.text for s in self._all(t.Profile)])
             return None
         arguments = self._bind(use, statement, scope)
         return None if arguments is None else self._make(statement, arguments, use.name)
@@ -390,7 +429,7 @@ class EnvironmentReader(Readers):
         self._open.append(statement.name)
         scope = Scope()
         for parameter in statement.parameters:
-            if parameter.name.text not in scope.spans and self.names.local(parameter.name, scope.spans):
+            if self.names.local(parameter.name, scope.spans):
                 value = arguments.get(parameter.name.text, UNKNOWN)
                 bare = plain(value)
                 scope.bind(parameter.name, UNKNOWN if isinstance(bare, Unknown) else Named(parameter.name.text, bare))
@@ -416,9 +455,10 @@ class EnvironmentReader(Readers):
         for i, argument in enumerate(use.arguments):
             key = argument.name.text if argument.name else (parameters[i] if i < len(parameters) else "")
             if key not in parameters or key in given:
-                shown = f"{use.name.text}({', '.join(parameters)})" if parameters else "it takes no arguments"
-                near = did_you_mean(key, parameters) if key else ()
-                self.log.add("NX0313", argument.span, name=use.name.text, help=near or f"it is `{shown}`")
+                shown = f"it is `{use.name.text}({', '.join(parameters)})`" if parameters else "it has no parameters"
+                near = did_you_mean(key, parameters) if argument.name and key not in given else ()
+                label = f"`{key}` is given already" if key in given else ""
+                self.log.add("NX0313", argument.span, name=use.name.text, label=label, help=near or shown)
                 sound = False
             else:
                 given[key] = argument
@@ -442,7 +482,9 @@ class EnvironmentReader(Readers):
                 continue
             converted = convert(self.evaluator, value, parameter.type, name, place)
             sound = sound and not isinstance(plain(converted), Unknown)
-            values[name] = value if isinstance(value, Named) and plain(value) == converted else converted
+            # A name that the composition binds for all stays; one of a profile's own means nothing in a role.
+            known = isinstance(value, Named) and value.name in self.names.values and plain(value) == converted
+            values[name] = value if known else converted
         return values if sound else None
 
     def _unused_profiles(self) -> None:

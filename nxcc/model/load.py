@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 from nxcc.diagnostics.core import InputError, Label, Log, Source, Span
+from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 from nxcc.syntax.parser import MAX_BYTES, parse
 

@@ -38,12 +38,24 @@ def _reference(evaluator: Evaluator, node: t.Expression) -> tuple[str, str] | No
             evaluator.log.add("NX0501", node.span, what="file or folder", path=text, notes=f"looked for {path}")
             return None
         return "", path
+    if not text:
+        evaluator.log.add("NX0301", node.span, expected="a flake reference", found="an empty string")
+        return None
     good = all(char.isascii() and char.isprintable() and char not in ' "\\^{}<>|`' for char in text)
-    if not text or not good or (":" not in text and not text[0].isalpha()):
+    if not good or (":" not in text and not text[0].isalpha()):
         help = 'for example "github:NixOS/nixpkgs/nixos-26.05" or "path:/somewhere"'
         evaluator.log.add("NX0402", node.span, name=text, what="a flake reference", help=help)
         return None
     return text, ""
+
+
+def _once(evaluator: Evaluator, settings: Sequence[t.Setting]) -> None:
+    """Report settings that are given twice in one block."""
+    seen: set[str] = set()
+    for setting in settings:
+        if setting.name.text in seen:
+            evaluator.log.add("NX0319", setting.name.span, name=setting.name.text)
+        seen.add(setting.name.text)
 
 
 def nixpkgs(evaluator: Evaluator, statement: t.Nixpkgs | None) -> e.Nixpkgs:
@@ -55,6 +67,7 @@ def nixpkgs(evaluator: Evaluator, statement: t.Nixpkgs | None) -> e.Nixpkgs:
         return e.Nixpkgs(reference, path, system, unfree, insecure, None)
     found = _reference(evaluator, statement.reference)
     reference, path = found or (reference, path)
+    _once(evaluator, statement.settings)
     for setting in statement.settings:
         name = setting.name.text
         values = [word_or_value(evaluator, value, GLOBAL) for value in setting.values]
@@ -63,7 +76,8 @@ def nixpkgs(evaluator: Evaluator, statement: t.Nixpkgs | None) -> e.Nixpkgs:
             near = did_you_mean(name, ("system", "unfree", "insecure")) or "there are system, unfree and insecure"
             evaluator.log.add("NX0204", setting.name.span, name=name, what="nixpkgs", help=near)
         elif len(texts) != len(values) or not texts or (name == "system" and len(texts) > 1):
-            evaluator.log.add("NX0703", setting.span, name=name, expected="strings")
+            expected = {"system": "one string", "unfree": "`all`, or names of packages"}.get(name, "names of packages")
+            evaluator.log.add("NX0703", setting.span, name=name, expected=expected)
         elif name == "system":
             system = texts[0]
             if system not in SYSTEMS:
@@ -83,6 +97,7 @@ def inputs(evaluator: Evaluator, statements: Sequence[t.Input]) -> list[e.Input]
         reference = _reference(evaluator, statement.reference)
         follows: list[str] = []
         attribute: tuple[str, ...] = ()
+        _once(evaluator, [setting for setting in statement.settings if setting.name.text == "as"])
         for setting in statement.settings:
             name = setting.name.text
             values = [word_or_value(evaluator, value, GLOBAL) for value in setting.values]
@@ -91,7 +106,8 @@ def inputs(evaluator: Evaluator, statements: Sequence[t.Input]) -> list[e.Input]
                 near = did_you_mean(name, ("follows", "as")) or "there are `follows` and `as`"
                 evaluator.log.add("NX0204", setting.name.span, name=name, what="an input", help=near)
             elif not texts or len(texts) != len(values) or (name == "as" and len(texts) > 1):
-                evaluator.log.add("NX0703", setting.span, name=name, expected="names")
+                expected = "names of inputs" if name == "follows" else "one name, such as nur.repos.kapack"
+                evaluator.log.add("NX0703", setting.span, name=name, expected=expected)
             elif name == "as":
                 attribute = tuple(texts[0].split("."))
             else:
@@ -131,6 +147,7 @@ def _override(evaluator: Evaluator, statement: t.Override, target: Reference) ->
     checksum = ""
     patches: tuple[Value, ...] = ()
     names = ("src", "version", "patches", "attrs", "args")
+    _once(evaluator, statement.settings)
     for setting in statement.settings:
         name = setting.name.text
         if name not in names:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
 from nxcc.model.expressions import Evaluator, Scope, describe
 from nxcc.model.values import UNKNOWN, Items, Quantity, Unknown, Value
+from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:

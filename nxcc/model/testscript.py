@@ -5,9 +5,9 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, Any
 
-from nxcc.diagnostics.core import Span
+from nxcc.diagnostics.core import Label, Span
 from nxcc.diagnostics.nearest import did_you_mean
-from nxcc.model.names import DRIVER_GLOBALS
+from nxcc.model.names import DRIVER_GLOBALS, python_name
 from nxcc.model.values import Interpolated, Value, known_text, plain
 
 if TYPE_CHECKING:
@@ -25,13 +25,17 @@ def check_tests(tests: Sequence[Test], nodes: Mapping[str, str], roles: Iterable
     names: dict[str, Test] = {}
     for test in tests:
         if test.name in names:
-            log.add("NX0201", test.span, name=test.name or "test")
-        names[test.name] = test
+            first = (Label(names[test.name].span, "the first one"),)
+            help = () if test.name else 'give each a name: `test "NAME" """…"""`'
+            log.add("NX0201", test.span, name=test.name or "test", secondary=first, help=help)
+        names.setdefault(test.name, test)
         _check(test, nodes, roles, log)
 
 
 def _check(test: Test, nodes: Mapping[str, str], roles: Iterable[str], log: Log) -> None:
     import warnings
+
+    variables = {python_name(role) for role in roles}
 
     text = _text(test.script)
     try:
@@ -39,7 +43,7 @@ def _check(test: Test, nodes: Mapping[str, str], roles: Iterable[str], log: Log)
             warnings.simplefilter("ignore")
             module: Any = compile(text, "test", "exec", ONLY_AST, dont_inherit=True)
     except SyntaxError as error:
-        log.add("NX0412", _place(test, text, error.lineno or 1, ""), reason=error.msg)
+        log.add("NX0412", _place(test, text, error.lineno or 1, ""), reason=_reason(error.msg, test, text))
         return
     except (ValueError, RecursionError, MemoryError) as error:
         log.add("NX0412", test.span, reason=str(error) or "it is nested too deep")
@@ -51,15 +55,24 @@ def _check(test: Test, nodes: Mapping[str, str], roles: Iterable[str], log: Log)
         if name in known:
             continue
         help = did_you_mean(name, nodes)
-        if name in roles:
-            first = next((variable for variable in nodes if variable.rstrip("0123456789") == name), "")
-            help = (f"the nodes of role `{name}` are `{first}` and so on",) if first else help
+        if name in variables:
+            own = [variable for variable in nodes if variable.rstrip("0123456789") == python_name(name)]
+            help = (f"the nodes of role `{name}` are {_some(own)}",) if own else help
         log.add("NX0413", _place(test, text, line, name), name=name, help=help or f"the nodes are {_some(nodes)}")
 
 
-def _some(nodes: Mapping[str, str]) -> str:
-    names = list(nodes)
+def _some(nodes: Iterable[str]) -> str:
+    names = [f"`{name}`" for name in nodes]
     return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+
+
+def _reason(message: str, test: Test, text: str) -> str:
+    """What Python says, with the lines of the source in the place of the script's."""
+    before, on_line, number = message.rpartition(" on line ")
+    if not on_line or not number.isdigit():
+        return message
+    span = _place(test, text, int(number), "")
+    return before + on_line + str(span.source.position(span.start)[0])
 
 
 def _text(script: Value) -> str:

@@ -13,6 +13,7 @@ from nxcc.model.values import (
     SourcePath,
     Unknown,
     Value,
+    known_text,
     nix_only,
     plain,
 )
@@ -69,7 +70,7 @@ def _entries(evaluator: Evaluator, item: object, scope: Scope) -> Iterator[Entry
                 _public(evaluator, bare.path, node)
                 files.append(value)
             elif isinstance(bare, str | Interpolated) or nix_only(value):
-                if isinstance(bare, str) and "PRIVATE KEY" in bare:
+                if "PRIVATE KEY" in (known_text(bare) or ""):
                     evaluator.log.add("NX0605", node.span, help="give the public key")
                 keys.append(value)
             elif not isinstance(bare, Unknown):
@@ -92,7 +93,8 @@ def _public(evaluator: Evaluator, path: str, node: t.Expression) -> None:
         with open(path, "rb") as file:
             private = b"PRIVATE KEY" in file.read(MAX_KEY_FILE)
     except OSError as error:
-        evaluator.log.add("NX0503", node.span, path=path, reason=error.strerror or str(error))
+        shown = node.text if isinstance(node, t.Path) else path
+        evaluator.log.add("NX0503", node.span, path=shown, reason=error.strerror or str(error))
         return
     if private:
         evaluator.log.add("NX0605", node.span, help="name the file of the public key, `.pub`")

@@ -1,0 +1,5 @@
+{ ... }:
+{
+  imports = [ ./other.nix ./missing.nix ];
+  environment.etc.x.source = ../../outside/x;
+}

@@ -1,0 +1,1 @@
+{ nodes.other = { pkgs, ... }: { environment.systemPackages = [ pkgs.jq ]; }; }

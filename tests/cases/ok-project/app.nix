@@ -1,0 +1,1 @@
+{ hello, inherit-me, dep, deep }: hello

@@ -1,0 +1,5 @@
+{ ... }:
+{
+  imports = [ ./parts/ntp.nix ];
+  environment.etc.data.source = ./data.txt;
+}
