@@ -88,6 +88,11 @@ def test_the_token_of_k3s_is_in_no_file() -> None:
     assert not any(file.path.startswith("sources/") for file in found.files)
 
 
+def test_the_bundle_s_readme_lists_ports_in_order() -> None:
+    readme = next(file for file in compiled("k3s").files if file.path == "README.md").content.decode()
+    assert "| server | server | 6443, 8472/udp, 10250 |" in readme
+
+
 # ------------------------------------------------------------------ options
 
 

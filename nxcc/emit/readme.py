@@ -43,5 +43,6 @@ def _shown(value: Value) -> str:
 def _role(role: Role) -> dict[str, str]:
     nodes = [node.name for node in role.nodes]
     shown = ", ".join(nodes) if len(nodes) <= 4 else f"{nodes[0]} … {nodes[-1]}"
-    ports = sorted({f"{p.first}" if p.first == p.last else f"{p.first}-{p.last}" for p in role.ports})
+    ranges = sorted({(p.first, p.last, "" if p.protocol == "tcp" else f"/{p.protocol}") for p in role.ports})
+    ports = [(f"{first}" if first == last else f"{first}-{last}") + protocol for first, last, protocol in ranges]
     return {"name": role.name, "text": role.text, "nodes": shown, "ports": ", ".join(ports)}
