@@ -65,11 +65,11 @@ def assemble(
 
 
 def _placed(environment: Environment, directory: str | None) -> Environment:
-    """The environment with the files of secrets as ``run`` finds them: relative to the bundle."""
+    """The environment with the files of secrets as ``run`` finds them: relative to the bundle, unless fixed."""
     name = f"{environment.name}@{environment.setup}" if environment.setup else environment.name
     bundle = os.path.abspath(directory if directory is not None else os.path.join("build", name))
     secrets = (
-        secret._replace(file=os.path.relpath(secret.file, bundle)) if secret.file else secret
+        secret._replace(file=os.path.relpath(secret.file, bundle)) if secret.file and not secret.fixed else secret
         for secret in environment.secrets
     )
     return environment._replace(secrets=tuple(secrets))
@@ -111,7 +111,8 @@ def _lock(environment: Environment, path: str, log: Log) -> dict[str, Any] | Non
             own = lock_name(name, environment.setup) if environment.setup else name
             theirs = own if own in root else name
             if theirs not in root or not _same(lock, theirs, reference):
-                log.add("NX0803", span, name=name, help=f"`nxcc lock {path}` brings it up to date")
+                place = next((one.span for one in environment.inputs if one.name == name), span)
+                log.add("NX0803", place, name=name, help=f"`nxcc lock {path}` brings it up to date")
                 return None
             chosen[name] = theirs
         return select(lock, chosen, {name: found for name, found in wanted.follows.items() if name in chosen})

@@ -205,7 +205,8 @@ class Secret(NamedTuple):
     """A secret by name: ``kind`` is random, ssh-key or file.
 
     ``file`` is the path that ``run`` reads it from: absolute in the model, and relative to the bundle when a flavour
-    plans, so that the output does not depend on where the source lies.
+    plans, so that the output does not depend on where the source lies; but where the source itself names it from the
+    root, ``fixed``, it stays.
     """
 
     name: str
@@ -216,6 +217,7 @@ class Secret(NamedTuple):
     text: str
     file: str
     span: Span
+    fixed: bool = False
 
 
 class Nixpkgs(NamedTuple):

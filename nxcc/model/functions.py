@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nxcc.model.expressions import MAX_LIST, Evaluator, Scope, describe, way_out
+from nxcc.model.expressions import MAX_LIST, Evaluator, Scope, no_text
 from nxcc.model.values import (
     UNKNOWN,
     Interpolated,
@@ -85,9 +85,9 @@ def _join(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) 
     parts: list[Value] = []
     for i, item in enumerate(source.items):
         bare = plain(item)
-        if isinstance(bare, bool | Items) or bare is None or type(bare).__name__ == "Attributes":
+        if (wrong := no_text(bare, hole=False)) is not None:
             place = places[i] if places else nodes[0]
-            evaluator.log.add("NX0306", place.span, found=describe(bare), help=way_out(bare, hole=False))
+            evaluator.log.add("NX0306", place.span, found=wrong[0], help=wrong[1])
             return UNKNOWN
         if i:
             parts.append(separator)
@@ -140,22 +140,22 @@ def _read(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) 
 def _read_file(evaluator: Evaluator, path: str, span: Span) -> Value:
     """The text of a file: it goes into the output, the file itself does not."""
     evaluator.reads.setdefault(path, span)
+    shown = span.source.text[span.start : span.end]
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_READ + 1)
     except FileNotFoundError:
-        shown = span.source.text[span.start : span.end]
         evaluator.log.add("NX0501", span, what="file", path=shown, notes=f"looked for {path}")
         return UNKNOWN
     except OSError as error:
-        evaluator.log.add("NX0503", span, path=path, reason=error.strerror or str(error))
+        evaluator.log.add("NX0503", span, path=shown, reason=error.strerror or str(error))
         return UNKNOWN
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text or len(data) > MAX_READ:
-        evaluator.log.add("NX0504", span, path=path, help="`file … from` takes any file as it is")
+        evaluator.log.add("NX0504", span, path=shown, help="`file … from` takes any file as it is")
         return UNKNOWN
     return text
 

@@ -210,12 +210,13 @@ def secrets(evaluator: Evaluator, statements: Iterable[t.Secret]) -> list[e.Secr
     found = []
     for statement in statements:
         name = statement.name.text
-        file = ""
+        file, fixed = "", False
         if isinstance(statement.file, t.Path):
             file = evaluator.absolute(statement.file.text, statement.file.span)
         elif statement.file is not None:
             text = evaluator.text(statement.file, GLOBAL, "the path of a secret")
             file = evaluator.absolute(text, statement.file.span) if text else ""
+            fixed = (text or "").startswith("/")
         kind = "ssh-key" if statement.ssh_key else "file" if statement.file else "random"
         text = evaluator.text(statement.text) if statement.text else ""
         owner = statement.owner.text if statement.owner else "root"
@@ -230,5 +231,5 @@ def secrets(evaluator: Evaluator, statements: Iterable[t.Secret]) -> list[e.Secr
                 what="the mode of a secret",
                 help="it may be read by its owner and its group, and written by its owner: 0400, 0440, 0600 or 0640",
             )
-        found.append(e.Secret(name, kind, owner, group, mode, text or "", file, statement.name.span))
+        found.append(e.Secret(name, kind, owner, group, mode, text or "", file, statement.name.span, fixed))
     return found

@@ -1,0 +1,1 @@
+{ environment.etc.key.source = ./config/key; }
