@@ -12,7 +12,7 @@
     a =
       { ... }:
       {
-        imports = [ ./sources/module.nix ];
+        imports = [ ./sources/modules/module.nix ];
       };
   };
   rolesDistribution = {
