@@ -30,6 +30,7 @@ from nxcc.model.values import (
     nix_only,
     plain,
     resolved,
+    textual,
     walk,
 )
 from nxcc.syntax import tree as t
@@ -268,7 +269,7 @@ class BodyReader:
             if not source and not nix_only(value):
                 self.log.add("NX0301", statement.value.span, expected="a path or a package", found=describe(value))
                 return
-        elif source or (not isinstance(plain(value), str | Interpolated) and not nix_only(value)):
+        elif source or not textual(value):
             help = "`from` takes a file, a package or Nix" if source else ()
             self.log.add("NX0301", statement.value.span, expected="a string", found=describe(value), help=help)
             return
@@ -294,7 +295,7 @@ class BodyReader:
 
     def _OnBoot(self, statement: t.OnBoot) -> None:
         value = self.evaluator.value(statement.value, self.scope)
-        if not isinstance(plain(value), str | Interpolated | Unknown) and not nix_only(value):
+        if not textual(value) and not isinstance(plain(value), Unknown):
             self.log.add("NX0301", statement.value.span, expected="a string", found=describe(value))
             return
         if isinstance(plain(value), Unknown):

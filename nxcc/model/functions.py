@@ -14,9 +14,9 @@ from nxcc.model.values import (
     Unknown,
     Value,
     known_text,
-    nix_only,
     plain,
     resolved,
+    textual,
 )
 from nxcc.syntax import tree as t
 
@@ -173,7 +173,7 @@ def _text(evaluator: Evaluator, values: list[Value], nodes: list[t.Expression]) 
             help="letters, digits and `+-._?=`",
         )
         return UNKNOWN
-    if not isinstance(plain(content), str | Interpolated) and not nix_only(content):
+    if not textual(content):
         return _expected(evaluator, nodes[1], "a string", content)
     return TextFile(name, content)
 

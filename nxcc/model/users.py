@@ -8,14 +8,13 @@ from nxcc.model.expressions import Evaluator, Scope, describe, path_span
 from nxcc.model.values import (
     Attributes,
     Entry,
-    Interpolated,
     Items,
     SourcePath,
     Unknown,
     Value,
     known_text,
-    nix_only,
     plain,
+    textual,
 )
 from nxcc.syntax import tree as t
 
@@ -33,7 +32,8 @@ def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tupl
     for word in statement.names:
         inner = Scope(scope)
         inner.bind(t.Word("name", word.span), word.text)
-        entries = [Entry(("isNormalUser",), True, word.span)]
+        # root is there already, and is none of the normal users.
+        entries = [] if word.text == "root" else [Entry(("isNormalUser",), True, word.span)]
         groups: list[Value] = []
         for item in statement.body:
             if isinstance(item, t.UserGroups):
@@ -57,7 +57,7 @@ def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tupl
 def _entries(evaluator: Evaluator, item: object, scope: Scope) -> Iterator[Entry]:
     if isinstance(item, t.UserHome):
         value = evaluator.value(item.value, scope)
-        if isinstance(plain(value), str | Interpolated):
+        if textual(value):
             yield Entry(("home",), value, item.span)
         elif not isinstance(value, Unknown):
             evaluator.log.add("NX0301", item.value.span, expected="a string", found=describe(value))
@@ -69,7 +69,7 @@ def _entries(evaluator: Evaluator, item: object, scope: Scope) -> Iterator[Entry
             if isinstance(bare, SourcePath):
                 _public(evaluator, bare.path, node)
                 files.append(value)
-            elif isinstance(bare, str | Interpolated) or nix_only(value):
+            elif textual(value):
                 if "PRIVATE KEY" in (known_text(bare) or ""):
                     evaluator.log.add("NX0605", node.span, help="give the public key")
                 keys.append(value)

@@ -184,7 +184,7 @@ def _resolved(value: Value, known: dict[int, Value]) -> Value:
         if id(value) not in known:
             known[id(value)] = _resolved(value.value, known)
         return known[id(value)]
-    if isinstance(value, Interpolated):
+    if isinstance(value, Interpolated | SecretPath):
         text = known_text(value)
         return value if text is None else text
     if isinstance(value, Items):
@@ -246,3 +246,8 @@ def undecided(value: Value) -> bool:
 
 
 _NIX_ONLY = (Reference, Fragment, FlavourName, ScriptPath, TextFile, Operation)
+
+
+def textual(value: Value) -> bool:
+    """Whether a value is a string, or may be one when Nix evaluates it."""
+    return isinstance(plain(value), str | Interpolated | SecretPath) or nix_only(value)
