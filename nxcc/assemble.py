@@ -10,7 +10,7 @@ from nxcc.bundle import File
 from nxcc.diagnostics.core import Span
 from nxcc.emit.composition import composition
 from nxcc.emit.description import description, plain_data
-from nxcc.emit.flake import default, flake, inputs_of
+from nxcc.emit.flake import default, flake, inputs_of, inside
 from nxcc.emit.readme import readme
 from nxcc.resources import resource
 from nxcc.sources import collect
@@ -40,7 +40,7 @@ def assemble(
     texts = [
         ("composition.nix", composition(environment, sources.locate)),
         ("environment.json", description(environment)),
-        ("flake.nix", flake(environment, lock, planned)),
+        ("flake.nix", flake(environment, lock, planned, sources.locate)),
         ("default.nix", default(environment, lock, planned, sources.locate)),
         ("README.md", readme(environment, flavours, locked=lock is not None)),
     ]
@@ -59,7 +59,7 @@ def assemble(
         "setup": environment.setup,
         "params": {parameter.name: plain_data(parameter.value) for parameter in environment.parameters},
         "flavours": list(planned),
-        "inputs": _locked_inputs(environment, lock),
+        "inputs": _locked_inputs(environment, lock, inside(environment, sources.locate)),
     }
     return tuple(files), facts
 
@@ -130,11 +130,13 @@ def _same(lock: Mapping[str, Any], name: str, reference: str) -> bool:
     return asked_for(lock, name, reference)
 
 
-def _locked_inputs(environment: Environment, lock: Mapping[str, Any] | None) -> dict[str, object]:
-    """Each input's reference, and what it is locked to."""
+def _locked_inputs(
+    environment: Environment, lock: Mapping[str, Any] | None, own: Mapping[str, str]
+) -> dict[str, object]:
+    """Each input's reference, and what it is locked to; ``own`` has the place of those that the bundle contains."""
     found: dict[str, object] = {}
     for name, reference in inputs_of(environment).references.items():
-        entry: dict[str, object] = {"reference": reference}
+        entry: dict[str, object] = {"reference": f"path:{own[name]}" if name in own else reference}
         if lock is not None:
             node = lock["nodes"][lock["root"]].get("inputs", {}).get(name)
             if isinstance(node, str):

@@ -104,6 +104,7 @@ let
     lib = lib // {{ hello = "pkgs.lib.hello"; }};
     stdenv.isLinux = true;
     nur.repos.kapack.batsim = "nur's batsim";
+    lab-tools.hammer = "the lab's hammer";
     python3.withPackages = choose: choose {{ requests = "requests"; }};
     python3Packages.numpy = "python's numpy";
     nodePackages."@angular/cli" = "node's cli";
@@ -120,6 +121,7 @@ let
     agenix.nixosModules.default = {{ agenix = true; }};
     tools = {{ wrench = "tools.wrench"; "odd name" = "odd"; }};
     extra.thing = "extra.thing";
+    modules.nixosModules.cron = {{ cron = true; }};
     nodejs.npm = "input's npm";
   }};
   {FLATTEN}
@@ -327,7 +329,7 @@ def test_merging(tmp_path: Path) -> None:
 def test_setups(tmp_path: Path) -> None:
     found = evaluate(compiled("ok-project")["composition.nix"], 'role "a"', tmp_path)
     assert found[:2] == [{"kapack-oar": True}, {"agenix": True}]
-    assert found[2]["environment"]["etc"]["setup"]["text"] == "next 3 agenix extra kapack nodejs tools"
+    assert found[2]["environment"]["etc"]["setup"]["text"] == "next 3 agenix extra kapack modules nodejs tools"
     own = found[-1]
     assert own["boot"]["kernelParams"] == ["mitigations=off", "lab=south"]
     assert own["environment"]["systemPackages"][2:] == [

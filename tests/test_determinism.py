@@ -46,7 +46,7 @@ def bundle(folder: Path, case: str, cwd: Path, umask: int, **environ: str) -> di
     return found
 
 
-@pytest.mark.parametrize("case", ["ok-statements", "ok-project", "ok-secrets", "ok-adopted"])
+@pytest.mark.parametrize("case", ["ok-statements", "ok-project", "ok-secrets", "ok-adopted", "ok-own-input"])
 def test_same_bytes(case: str, tmp_path: Path) -> None:
     one = bundle(
         tmp_path / "a", case, tmp_path / "a", 0o022, PYTHONHASHSEED="1", LC_ALL="C", TZ="UTC", HOME="/nonexistent"

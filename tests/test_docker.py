@@ -170,7 +170,7 @@ def test_limits_and_rights() -> None:
     assert services["b"]["cap_add"] == ["SYS_ADMIN", "NET_ADMIN"]
     assert services["b"]["privileged"] is True
     assert "privileged" not in services["a"]
-    assert set(Docker.ignores) == {"disk", "kernel", "kernel-params"}
+    assert set(Docker.ignores) == {"disk", "kernel", "kernel-params", "trust"}
 
 
 def test_a_given_subnet_gives_addresses_and_the_engine_another_one() -> None:

@@ -21,6 +21,7 @@ role a : base { share "/srv"; ready port 22; kernel pkgs.linuxPackages; kernel-p
 role b : base { mount "/srv" from a; publish 8080:80; on other { after a; publish 8081:80 } }
 role c { after a; on strict { publish 8082:80 } }
 link a -> b { delay 1ms }
+network { trust none }
 """
 
 
@@ -75,9 +76,10 @@ def test_every_use_is_refused_at_its_line() -> None:
         (6, "`after`"),
         (6, "`publish`"),
         (7, "`link`"),
+        (8, "`trust none`"),
     }
     # What two roles have from one profile is said once, and what holds in another flavour only not at all.
-    assert len(found) == 13
+    assert len(found) == 14
 
 
 def test_loss_that_matters_little_is_a_warning() -> None:

@@ -11,7 +11,16 @@ from test_composition import compiled
 if TYPE_CHECKING:
     from pathlib import Path
 
-CASES = ("ok-smallest", "ok-network", "ok-tests", "ok-adopted", "ok-includes", "ok-setup-default", "ok-instantiates")
+CASES = (
+    "ok-smallest",
+    "ok-network",
+    "ok-tests",
+    "ok-adopted",
+    "ok-includes",
+    "ok-setup-default",
+    "ok-instantiates",
+    "ok-own-input",
+)
 
 
 def written(name: str, folder: Path) -> Path:

@@ -53,9 +53,27 @@ def inputs_of(environment: Environment) -> Inputs:
     return Inputs(references, follows)
 
 
-def flake(environment: Environment, lock: Mapping[str, Any] | None, flavours: Sequence[str]) -> str:
-    """The text of flake.nix; ``flavours`` are those compiled into the bundle, named in its comment."""
+def inside(environment: Environment, locate: Mapping[str, str]) -> dict[str, str]:
+    """The inputs that the bundle contains, by name, with their place in it: folders of the source's own."""
+    return {one.name: f"./{locate[one.path]}" for one in environment.inputs if one.path in locate}
+
+
+def flake(
+    environment: Environment,
+    lock: Mapping[str, Any] | None,
+    flavours: Sequence[str],
+    locate: Mapping[str, str] | None = None,
+) -> str:
+    """The text of flake.nix; ``flavours`` are those compiled into the bundle, named in its comment.
+
+    ``locate`` is as for ``default``. What the bundle contains is no input of the flake: default.nix has it already.
+    """
     references, follows = inputs_of(environment)
+    own = inside(environment, locate or {})
+    references = {name: reference for name, reference in references.items() if name not in own}
+    follows = {
+        name: tuple(other for other in found if other not in own) for name, found in follows.items() if name not in own
+    }
     system = environment.nixpkgs.system
     plain = _plain(environment, lock)
     call = Call(
@@ -99,8 +117,16 @@ def default(
     lock_name = _unused("flakeLock", references)
     sources = _unused("lockedSources", references)
     known = lock["nodes"][lock["root"]].get("inputs", {}) if lock is not None else {}
+    own = inside(environment, locate or {})
     formals: list[tuple[str, Expr]] = [
-        (name, Select(Var(sources), (name,)) if name in known else unlocked(name, reference))
+        (
+            name,
+            PathLit(own[name])
+            if name in own
+            else Select(Var(sources), (name,))
+            if name in known
+            else unlocked(name, reference),
+        )
         for name, reference in references.items()
     ]
     formals.append(("system", environment.nixpkgs.system))

@@ -62,6 +62,7 @@ class Docker(Flavour):
         "disk": ("warning", "a container's disk is the engine's, and has no size of its own"),
         "kernel": ("warning", "containers run the host's kernel"),
         "kernel-params": ("warning", "containers run the host's kernel"),
+        "trust": ("warning", "on the engine's network, nodes reach each other at every port"),
     }
 
     def plan(self, environment: Environment) -> list[File]:

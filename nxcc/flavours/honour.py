@@ -27,6 +27,7 @@ WORDS = {
     "ready": "`ready`",
     "after": "`after`",
     "secrets": "`secret`",
+    "trust": "`trust none`",
 }
 
 
@@ -69,5 +70,7 @@ def _uses(environment: Environment, flavour: str) -> Iterator[tuple[str, Span]]:
         for kernel in role.kernels:
             if holds(kernel, flavour):
                 yield ("kernel-params" if kernel.parameters else "kernel"), kernel.span
+    if environment.network.trust:
+        yield "trust", environment.network.trust
     yield from (("links", link.span) for link in environment.links)
     yield from (("secrets", secret.span) for secret in environment.secrets)

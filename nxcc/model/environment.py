@@ -301,11 +301,15 @@ class Constant(NamedTuple):
 
 
 class Network(NamedTuple):
-    """The private network: ``subnet`` in CIDR notation, whether the source gave it, whether peers trust each other."""
+    """The private network: ``subnet`` in CIDR notation, whether the source gave it, whether peers trust each other.
+
+    ``trust`` is where the source says that they do not.
+    """
 
     subnet: str
     given: bool
     trust_peers: bool
+    trust: Span | None = None
 
 
 class NamedFile(NamedTuple):

@@ -25,6 +25,7 @@ def read_network(evaluator: Evaluator, statement: t.Network | None) -> e.Network
     """The network that a source asks for, or the default one."""
     subnet, given, trust = DEFAULT_SUBNET, False, True
     seen: set[str] = set()
+    place: Span | None = None
     for setting in statement.settings if statement else ():
         name = setting.name.text
         values = [word_or_value(evaluator, value, GLOBAL) for value in setting.values]
@@ -36,17 +37,17 @@ def read_network(evaluator: Evaluator, statement: t.Network | None) -> e.Network
             if isinstance(value, str) and _bounds(value):
                 subnet, given = value, True
             else:
-                place = setting.values[0].span.to(setting.values[-1].span) if values else setting.span
-                shown = value if isinstance(value, str) else place.source.text[place.start : place.end]
-                evaluator.log.add("NX0410", place, subnet=shown, help=_subnet_help(shown))
+                at = setting.values[0].span.to(setting.values[-1].span) if values else setting.span
+                shown = value if isinstance(value, str) else at.source.text[at.start : at.end]
+                evaluator.log.add("NX0410", at, subnet=shown, help=_subnet_help(shown))
         elif name == "trust":
             if value not in ("peers", "none"):
                 evaluator.log.add("NX0703", setting.span, name="trust", expected="`peers` or `none`")
-            trust = value != "none"
+            trust, place = value != "none", setting.span if value == "none" else None
         else:
             near = did_you_mean(name, ("subnet", "trust")) or "there are `subnet` and `trust`"
             evaluator.log.add("NX0204", setting.name.span, name=name, what="network", help=near)
-    return e.Network(subnet, given, trust)
+    return e.Network(subnet, given, trust, place)
 
 
 def _subnet_help(subnet: str) -> str:

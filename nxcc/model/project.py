@@ -21,13 +21,18 @@ DEFAULT_NIXPKGS = "github:NixOS/nixpkgs/nixos-26.05"
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "i686-linux", "armv7l-linux", "riscv64-linux", "powerpc64le-linux")
 
 
-def _reference(evaluator: Evaluator, node: t.Expression) -> tuple[str, str] | None:
-    """A flake reference and "", or "" and the absolute path of a folder; None after an error."""
+def _reference(evaluator: Evaluator, node: t.Expression, *, copied: bool = False) -> tuple[str, str] | None:
+    """A flake reference and "", or "" and the absolute path of a folder; None after an error.
+
+    With ``copied``, a folder that is named relative to the source goes into the bundle.
+    """
     if isinstance(node, t.Path):
         path = evaluator.absolute(node.text, node.span)
         if not os.path.exists(path):
             evaluator.log.add("NX0501", node.span, what="file or folder", path=node.text, notes=f"looked for {path}")
             return None
+        if copied:
+            evaluator.files.setdefault(path, e.NamedFile(path, False, node.span))
         return "", path
     text = evaluator.text(node, GLOBAL, "a flake reference")
     if text is None:
@@ -37,6 +42,8 @@ def _reference(evaluator: Evaluator, node: t.Expression) -> tuple[str, str] | No
         if not os.path.exists(path):
             evaluator.log.add("NX0501", node.span, what="file or folder", path=text, notes=f"looked for {path}")
             return None
+        if copied and not text.startswith("/"):
+            evaluator.files.setdefault(path, e.NamedFile(path, False, node.span))
         return "", path
     if not text:
         evaluator.log.add("NX0301", node.span, expected="a flake reference", found="an empty string")
@@ -94,7 +101,7 @@ def inputs(evaluator: Evaluator, statements: Sequence[t.Input]) -> list[e.Input]
     """The inputs; one of a setup takes the place of the one of its name."""
     found: dict[str, e.Input] = {}
     for statement in statements:
-        reference = _reference(evaluator, statement.reference)
+        reference = _reference(evaluator, statement.reference, copied=True)
         follows: list[str] = []
         attribute: tuple[str, ...] = ()
         _once(evaluator, [setting for setting in statement.settings if setting.name.text == "as"])

@@ -1,0 +1,1 @@
+{ pkgs }: { wrench = pkgs.hello; hammer = pkgs.callPackage ./hammer.nix { }; }
