@@ -86,9 +86,17 @@ class Printer:
             return Call(Var("toString"), (Var(part.name),))
         if isinstance(bare, int | float | v.Quantity):
             return v.known_text(bare) or ""
-        if isinstance(bare, v.Operation):
+        if isinstance(bare, v.Operation) and bare.operator == "if" and not isinstance(part, v.Named):
+            condition, *values = bare.operands
+            return If(self.node(condition), *(self._text(value) for value in values))
+        if isinstance(bare, v.Operation) and not _texts(bare):
             return Call(Var("toString"), (self.node(part),))
         return self.node(part)
+
+    def _text(self, value: v.Value) -> Expr:
+        """A part of a string on its own: a path as its place in the store, which `toString` would not make of it."""
+        piece = self._part(value)
+        return Interp((piece,)) if isinstance(v.plain(value), v.SourcePath | v.TextFile | v.Reference) else piece
 
     def _Items(self, value: v.Items) -> Expr:
         return ListOf(tuple(self.node(item) for item in value.items))
@@ -173,6 +181,15 @@ class Printer:
 
 def _is_text(node: Expr) -> bool:
     return isinstance(node, Call) and isinstance(node.function, Var) and node.function.name == "toString"
+
+
+def _texts(value: v.Value) -> bool:
+    """Whether Nix takes a value into a string as it is, whatever the condition in it."""
+    value = v.plain(value)
+    if isinstance(value, v.Operation) and value.operator == "if":
+        return _texts(value.operands[1]) and _texts(value.operands[2])
+    texts = str | v.Interpolated | v.SourcePath | v.Reference | v.TextFile | v.ScriptPath | v.SecretPath | v.FlavourName
+    return isinstance(value, texts)
 
 
 def _select(base: Expr, path: tuple[str, ...]) -> Expr:

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from nxcc.diagnostics.core import Log
 
 MAX_LIST = arithmetic.MAX_RANGE
+MAX_DIGITS = 100
+"""How long the number of a quantity may be."""
 MAX_NESTED = 1500
 """How deep values may need one another: an expression's parts, and the definitions that they name."""
 
@@ -210,6 +212,9 @@ class Evaluator:
         return node.value
 
     def _QuantityLiteral(self, node: t.QuantityLiteral, scope: Scope) -> Value:
+        if len(node.number) > MAX_DIGITS:
+            self.log.add("NX0321", node.span)
+            return UNKNOWN
         return arithmetic.quantity(node.number, node.unit)
 
     def _String(self, node: t.String, scope: Scope) -> Value:
@@ -225,8 +230,8 @@ class Evaluator:
                 unknown = True
             elif isinstance(bare, Interpolated):
                 parts.extend(bare.parts if not isinstance(value, Named) else (value,))
-            elif isinstance(bare, bool | Items | Attributes | Modified) or bare is None:
-                self.log.add("NX0306", part.span, found=describe(bare), help=way_out(bare))
+            elif (wrong := no_text(bare)) is not None:
+                self.log.add("NX0306", part.span, found=wrong[0], help=wrong[1])
                 unknown = True
             else:
                 parts.append(value)
@@ -792,6 +797,24 @@ def describe(value: Value) -> str:
 
 def _elements(count: int) -> str:
     return "1 element" if count == 1 else f"{count} elements"
+
+
+def no_text(value: Value, *, hole: bool = True) -> tuple[str, str] | None:
+    """What a value is that cannot stand in a string, and how to get it into one; None where it can."""
+    value = plain(value)
+    if isinstance(value, bool | Items | Attributes | Modified) or value is None:
+        return describe(value), way_out(value, hole=hole)
+    if isinstance(value, Operation):
+        if value.operator == "if":
+            return no_text(value.operands[1], hole=hole) or no_text(value.operands[2], hole=hole)
+        if value.operator in ("++", ".."):
+            return "a list", way_out(Items(()), hole=hole)
+        if value.operator in _CONDITIONS:
+            return "what is true or false", way_out(True, hole=hole)
+    return None
+
+
+_CONDITIONS = ("==", "!=", "<", "<=", ">", ">=", "and", "or", "not")
 
 
 def way_out(value: Value, *, hole: bool = True) -> str:

@@ -8,8 +8,8 @@ from nxcc.diagnostics.core import Label
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import arithmetic
 from nxcc.model import environment as e
-from nxcc.model.expressions import GLOBAL, Evaluator, describe
-from nxcc.model.values import UNKNOWN, Items, Quantity, Unknown, Value, known_text, nix_only, plain, resolved
+from nxcc.model.expressions import GLOBAL, MAX_DIGITS, Evaluator, describe
+from nxcc.model.values import UNKNOWN, Items, Quantity, Unknown, Value, Written, known_text, nix_only, plain, resolved
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -196,6 +196,8 @@ def convert(evaluator: Evaluator, value: Value, type_: t.Word, name: str, span: 
         evaluator.log.add("NX0314", span, what=f"the value of `{name}`")
         return UNKNOWN
     if has_type(value, type_.text):
+        if type_.text == "float" and isinstance(value, int):
+            return Written.of(float(value), str(value))
         return value
     labels = (Label(type_.span, "its type"),)
     evaluator.log.add("NX0304", span, name=name, type=TYPES[type_.text], found=describe(value), secondary=labels)
@@ -226,17 +228,17 @@ def parse(text: str, type_: str) -> Value:
     if type_ == "bool":
         return {"true": True, "false": False}.get(text, UNKNOWN)
     if type_ == "int":
-        if not re.fullmatch(r"-?\d{1,19}", text) or not -arithmetic.INT64 <= int(text) < arithmetic.INT64:
+        if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -arithmetic.INT64 <= int(text) < arithmetic.INT64:
             return UNKNOWN
         return int(text)
     if type_ == "float":
-        if not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text):
+        if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", text):
             return UNKNOWN
-        number = float(text)
+        number = Written.of(float(text), text)
         return UNKNOWN if number in (float("inf"), float("-inf")) else number
     if type_ in ("size", "duration"):
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]+)", text)
-        if not match or match[2] not in arithmetic.UNITS or arithmetic.UNITS[match[2]][0] != type_:
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]+)", text)
+        if not match or len(match[1]) > MAX_DIGITS or arithmetic.UNITS.get(match[2], ("", 0))[0] != type_:
             return UNKNOWN
         return arithmetic.quantity(match[1], match[2])
     if type_ == "list":
