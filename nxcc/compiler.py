@@ -72,6 +72,12 @@ def check_file(
         environment, planned = _front(path, log, parameters or {}, setup, flavours, source)
     except RecursionError:
         return _too_deep(log)
+    if environment and environment.files and not log.failed:
+        # What is wrong with the files that the source names would stop a compile.
+        from nxcc.sources import collect
+
+        secrets = [secret.file for secret in environment.secrets if secret.file]
+        collect(environment.files, environment.folder, secrets, log)
     failed = log.failed or environment is None
     return Compilation(None if failed else environment, tuple(log.sorted()), tuple(f.name for f in planned))
 

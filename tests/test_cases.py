@@ -40,7 +40,14 @@ ROOT = "/case"
 """Stands for the absolute path of a case's folder in what is expected."""
 
 # Codes that no readable env.nxc in a folder can give, each with a test that covers it.
-ELSEWHERE: dict[str, str] = {}
+ELSEWHERE: dict[str, str] = {
+    "NX0524": "test_sources.py::test_limits",
+    "NX0528": "test_sources.py::test_what_cannot_be_read",
+    "NX0704": "test_honour.py::test_every_use_is_refused_at_its_line",
+    "NX0707": "test_honour.py::test_all_leaves_out_what_cannot",
+    "NX0801": "test_cli.py::test_files_edited_by_hand",
+    "NX0802": "test_locked.py::test_without_a_lock_it_is_said",
+}
 
 
 class Arguments(NamedTuple):

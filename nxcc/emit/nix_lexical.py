@@ -164,7 +164,7 @@ def _escape_indented(text: str, follows: str) -> str:
                 end += 1
             if end - i == 2:
                 out.append("'''")
-            elif end - i == 1 and text[end] != "'" and not opens(end) and text[end : end + 2] != "${":
+            elif end - i == 1 and text[end] != "'" and not opens(end):
                 out.append(char)
             else:
                 out.append("''\\'" * (end - i))

@@ -27,7 +27,7 @@ in
     data_base.wait_for_unit("multi-user.target")
     with subtest("all"):
         for machine in machines:
-            machine.succeed("echo ''\'${toString n}' ''${HOME} | grep ${pkgs.hello}")
+            machine.succeed("echo '${toString n}' ''${HOME} | grep ${pkgs.hello}")
   '';
   testScripts = {
     quick = "web1.succeed('true')";
