@@ -163,10 +163,10 @@ class Printer:
         return self.node(value)
 
     def packages(self, value: v.Items) -> Expr:
-        """A list of packages, as ``with pkgs; [ … ]`` where some are pkgs' own and nothing hides their names."""
+        """A list of packages, each once; as ``with pkgs; [ … ]`` where some are pkgs' own and nothing hides them."""
         items: list[Expr] = []
         short = False
-        for item in value.items:
+        for item in dict.fromkeys(value.items):
             if isinstance(item, v.Reference) and item.kind == "pkgs" and self._reachable(item.path[0]):
                 items.append(_select(Var(item.path[0]), item.path[1:]))
                 short = True

@@ -493,7 +493,9 @@ class BodyReader:
 
     def _FlavourSettings(self, statement: t.FlavourSettings) -> None:
         settings = self.read.settings(statement, self.scope)
-        if settings:
+        if settings and self.only and settings.flavour not in self.only:
+            self.log.add("NX0708", statement.span, help=f"around it is `on {', '.join(self.only)}`")
+        elif settings:
             self.facts.settings.append(settings)
 
     # -------------------------------------------------------------- structure
