@@ -403,7 +403,7 @@ def test_a_folder_that_cannot_be_written(good: Path, nxcc: Nxcc, tmp_path: Path)
         done = nxcc("compile", "env.nxc", "-f", "docker", "-o", output)
         assert done.returncode == 2, output
         assert done.stdout == ""
-        assert done.stderr.startswith("error: "), done.stderr
+        assert done.stderr.splitlines()[-1].startswith("error: "), done.stderr
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "manifest.json").write_text("[]")
     assert nxcc("compile", "env.nxc", "-f", "docker", "-o", "theirs").returncode == 2

@@ -38,7 +38,7 @@ def command(
 
     if params and nodes:
         misuse("`--params` and `--nodes` are two tables; ask for one")
-    voice = Voice(output_format, color)
+    voice = Voice(output_format, color, quiet=True)
     values = parameters(set_)
     if not params and not nodes:
         compilation = compile_file(file, (), parameters=values, setup=setup)
