@@ -41,6 +41,8 @@ ROOT = "/case"
 
 # Codes that no readable env.nxc in a folder can give, each with a test that covers it.
 ELSEWHERE: dict[str, str] = {
+    "NX0103": "test_cases.py::test_a_file_that_is_too_large",
+    "NX0125": "test_cli.py::test_nix_refuses_a_fragment_at_its_place",
     "NX0524": "test_sources.py::test_limits",
     "NX0528": "test_sources.py::test_what_cannot_be_read",
     "NX0704": "test_honour.py::test_every_use_is_refused_at_its_line",
@@ -150,6 +152,12 @@ def test_what_has_no_case_has_a_test(code: str, test: str) -> None:
         text = source.read()
     assert f"def {function}(" in text
     assert code in text
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    (tmp_path / "env.nxc").write_text("environment lab\nrole web { }\n" + "# padding\n" * 30_000)
+    (found,) = check_file(str(tmp_path / "env.nxc")).diagnostics
+    assert (found.code, found.message) == ("NX0103", "the file is larger than 256 KiB")
 
 
 @pytest.mark.parametrize("name", ["nx0203-unknown-role", "nx0303-set"])
