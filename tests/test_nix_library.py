@@ -200,34 +200,56 @@ def test_secrets_are_waited_for_and_copied(facts: dict[str, Any]) -> None:
 def links(arguments: str, then: str) -> subprocess.CompletedProcess[str]:
     need("tc")
     source = LIBRARY / "modules" / "links.sh"
-    text = f"ip link set lo up; sh {source} {arguments}; {then}"
+    text = (
+        "ip link add eth0 type veth peer name port; ip link set lo up; ip link set eth0 up;"
+        f"ip address add 10.0.0.1/24 dev eth0; sh {source} {arguments}; {then}"
+    )
     return subprocess.run([*namespace("--net"), text], capture_output=True, text=True, check=False, timeout=30)
 
 
 def test_link_shapes_by_address_and_lets_go() -> None:
     done = links(
-        "5000000 - localhost",
-        f"tc class show dev lo; tc filter show dev lo; sh {LIBRARY}/modules/links.sh stop; tc qdisc show dev lo",
+        "5000000 - 10.0.0.2",
+        f"tc class show dev eth0; tc filter show dev eth0; sh {LIBRARY}/modules/links.sh stop; tc qdisc show dev eth0",
     )
     assert done.returncode == 0, done.stderr
     assert "class htb 1:10 root prio" in done.stdout
     assert "rate 5Mbit" in done.stdout
-    assert "match 7f000001/ffffffff" in done.stdout
+    assert "match 0a000002/ffffffff" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("qdisc noqueue")
+
+
+def test_link_of_a_node_to_itself_is_none() -> None:
+    done = links("5000000 - 'localhost 10.0.0.1 10.0.0.2'", "tc qdisc show dev lo; tc filter show dev eth0")
+    assert done.returncode == 0, done.stderr
+    assert "qdisc noqueue" in done.stdout
+    assert "qdisc htb" not in done.stdout
+    assert done.stdout.count("match ") == 1
 
 
 def test_links_start_again_after_a_kill() -> None:
     done = links(
-        "5000000 - localhost",
-        f"sh {LIBRARY}/modules/links.sh 7000000 - localhost; tc filter show dev lo; tc class show dev lo",
+        "5000000 - 10.0.0.2",
+        f"sh {LIBRARY}/modules/links.sh 7000000 - 10.0.0.2; tc filter show dev eth0; tc class show dev eth0",
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("match 7f000001/ffffffff") == 1
+    assert done.stdout.count("match 0a000002/ffffffff") == 1
     assert "rate 7Mbit" in done.stdout
 
 
+def test_links_of_a_killed_run_are_let_go() -> None:
+    done = links(
+        "5000000 - 10.0.0.2",
+        "ip link add eth1 type veth peer name port1; ip link set eth1 up; ip address add 10.0.1.1/24 dev eth1;"
+        f"sh {LIBRARY}/modules/links.sh 7000000 - 10.0.1.2; tc qdisc show",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "qdisc htb 1: dev eth1" in done.stdout
+    assert "dev eth0" not in done.stdout.replace("qdisc noqueue 0: dev eth0", "")
+
+
 def test_link_without_netem_says_so() -> None:
-    done = links("- 'delay 10ms limit 1000' localhost", "tc qdisc show dev lo")
+    done = links("- 'delay 10ms limit 1000' 10.0.0.2", "tc qdisc show dev eth0")
     if done.returncode == 0:
         assert "delay 10ms" in done.stdout
     else:

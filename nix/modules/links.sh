@@ -27,8 +27,10 @@ attach() {
 class() {
     id=$(printf '%x' $((16 + $2)))
     tc class show dev "$1" | grep -q "htb 1:$id " && return 0
-    if [ "$3" = - ]; then rate=100gbit; else rate=${3}bit; fi
-    tc class add dev "$1" parent 1: classid "1:$id" htb rate "$rate" quantum 60000
+    if [ "$3" = - ]; then rate=100000000000; else rate=$3; fi
+    # tc's own burst is one packet: what the timer is late after each one would be lost from the rate. This is 1 ms of it.
+    burst=$((rate / 8000 > 1600 ? rate / 8000 : 1600))
+    tc class add dev "$1" parent 1: classid "1:$id" htb rate "${rate}bit" burst "$burst" cburst "$burst" quantum 60000
     if [ "$4" != - ]; then
         # shellcheck disable=SC2086 # its arguments are words
         tc qdisc add dev "$1" parent "1:$id" handle "$id:" netem $4 ||
@@ -50,17 +52,23 @@ direct() {
     printf 'shaped: %s on %s\n' "$1" "$device"
 }
 
-if [ "$#" -eq 1 ] && [ "$1" = stop ]; then
+# Lets go of every device that a run took.
+release() {
     if [ -e "$devices" ]; then
         while read -r device; do tc qdisc del dev "$device" root || :; done <"$devices"
         rm -f "$devices"
     fi
+}
+
+if [ "$#" -eq 1 ] && [ "$1" = stop ]; then
+    release
     exit 0
 fi
 if [ "$#" -eq 0 ] || [ $(($# % 3)) -ne 0 ]; then die "usage: links.sh RATE NETEM PEERS …"; fi
 
 mkdir -p "${devices%/*}"
-rm -f "$devices"
+# Of a run that was killed.
+release
 shaped=' '
 told=
 while :; do
@@ -78,7 +86,11 @@ while :; do
                     routes=0
                     for address in $(printf '%s\n' "$found" | cut -d ' ' -f 1 | sort -u); do
                         route=$(ip -o route get "$address" 2>/dev/null) || continue
-                        direct "$address" "$route" $((number / 3)) "$link_rate" "$link_netem"
+                        # This node is among its peers where a role has a link to itself; what it tells itself passes no link.
+                        case $route in
+                        local\ *) ;;
+                        *) direct "$address" "$route" $((number / 3)) "$link_rate" "$link_netem" ;;
+                        esac
                         routes=$((routes + 1))
                     done
                     [ "$routes" -gt 0 ] || die "no route to $peer"

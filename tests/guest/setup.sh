@@ -1,0 +1,40 @@
+#!/bin/sh
+# Fetches Debian's kernel for the guests of the tests, without installing it: vmlinuz, and the modules that they load.
+#
+#   setup.sh      prints the folder, $NXCC_TEST_CACHE/guest (default ~/.cache/nxcc-tests/guest)
+#
+# An older kernel in that folder is kept; remove the folder to fetch the newest.
+set -eu
+
+cache=${NXCC_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nxcc-tests}/guest
+# With what they depend on, in the order to load them.
+modules='llc stp bridge veth sch_htb sch_netem cls_u32'
+
+# The package that linux-image-amd64 brings: its name has the version in it.
+image() { apt-cache depends --important linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1; }
+
+fetch() {
+    package=$(image)
+    if [ -z "$package" ] || ! apt-get download -q "$package"; then
+        # The lists are old, or there are none.
+        apt-get update -q
+        package=$(image)
+        apt-get download -q "${package:-linux-image-amd64}"
+    fi
+    # Modules lie in one folder: their names are unique in a kernel.
+    set -- --wildcards --no-anchored --transform 's,.*/,,' './boot/vmlinuz-*'
+    for module in $modules; do set -- "$@" "$module.ko*"; done
+    dpkg-deb --fsys-tarfile linux-image-*.deb | tar -x "$@"
+    for file in *.ko.xz; do if [ -e "$file" ]; then xz -d "$file"; fi; done
+    mv vmlinuz-* vmlinuz
+    for module in $modules; do printf '%s\n' "$module.ko"; done >order
+    rm linux-image-*.deb
+}
+
+if [ ! -e "$cache/order" ]; then
+    rm -rf "$cache" "$cache.new"
+    mkdir -p "$cache.new"
+    (cd "$cache.new" && fetch) >&2
+    mv "$cache.new" "$cache"
+fi
+printf '%s\n' "$cache"
