@@ -78,6 +78,7 @@ CATALOGUE: dict[str, Entry] = {
     "NX0319": Entry("error", "`{name}` is set twice"),
     "NX0320": Entry("error", "the expression is nested too deep"),
     "NX0321": Entry("error", "the number does not fit into 64 bits"),
+    "NX0322": Entry("error", "{what} has more than {limit}"),
     # Roles and nodes
     "NX0401": Entry("error", "a role needs at least one node, not {count}"),
     "NX0402": Entry("error", "`{name}` cannot be {what}"),

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import arithmetic
 from nxcc.model import environment as e
-from nxcc.model.expressions import Evaluator, Scope, describe, only_on, path_span
+from nxcc.model.expressions import Evaluator
 from nxcc.model.names import host_label
 from nxcc.model.packages import package, script
+from nxcc.model.scope import Scope
+from nxcc.model.sets import only_on, path_span
 from nxcc.model.users import user
 from nxcc.model.values import (
     UNKNOWN,
@@ -33,6 +35,7 @@ from nxcc.model.values import (
     textual,
     walk,
 )
+from nxcc.model.words import describe
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:

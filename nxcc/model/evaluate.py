@@ -9,11 +9,12 @@ from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
 from nxcc.model import packages, project
 from nxcc.model.bodies import BodyReader, Facts, Readers
-from nxcc.model.expressions import GLOBAL, Evaluator, RoleNames, Scope
+from nxcc.model.expressions import Evaluator
 from nxcc.model.links import links
 from nxcc.model.names import Names, host_label
 from nxcc.model.network import number_nodes, read_network
 from nxcc.model.parameters import Parameters, convert
+from nxcc.model.scope import GLOBAL, RoleNames, Scope
 from nxcc.model.settings import SettingsReader
 from nxcc.model.values import (
     UNKNOWN,

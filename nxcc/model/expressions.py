@@ -12,7 +12,10 @@ from nxcc.diagnostics.core import Label, Span
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import arithmetic
 from nxcc.model.environment import NamedFile
-from nxcc.model.names import FUNCTIONS, KINDS, Names, a, word_of
+from nxcc.model.lookup import NameReader
+from nxcc.model.names import FUNCTIONS, Names
+from nxcc.model.scope import GLOBAL, MAX_DIGITS, MAX_ELEMENTS, MAX_NESTED, RoleNames, Scope, TooDeep
+from nxcc.model.sets import only_on, path_span, set_twice
 from nxcc.model.values import (
     UNKNOWN,
     Attributes,
@@ -25,11 +28,8 @@ from nxcc.model.values import (
     Named,
     Operation,
     Quantity,
-    Reference,
-    ScriptPath,
     SecretPath,
     SourcePath,
-    TextFile,
     Unknown,
     Value,
     Written,
@@ -40,7 +40,7 @@ from nxcc.model.values import (
     undecided,
     walk,
 )
-from nxcc.records import NamedTuple
+from nxcc.model.words import describe, elements, no_text
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -48,50 +48,8 @@ if TYPE_CHECKING:
 
     from nxcc.diagnostics.core import Log
 
-MAX_LIST = arithmetic.MAX_RANGE
-MAX_DIGITS = 100
-"""How long the number of a quantity may be."""
-MAX_NESTED = 1500
-"""How deep values may need one another: an expression's parts, and the definitions that they name."""
 
-
-class Scope:
-    """The local names of a place: profile parameters, ``let`` in a body, the name of a comprehension.
-
-    A local is a value, or an expression that is evaluated when it is first used.
-    """
-
-    def __init__(self, outer: Scope | None = None) -> None:
-        self.values: dict[str, Value] = dict(outer.values) if outer else {}
-        self.lazy: dict[str, t.Expression] = dict(outer.lazy) if outer else {}
-        self.spans: dict[str, Span] = dict(outer.spans) if outer else {}
-
-    def bind(self, name: t.Word, value: Value) -> None:
-        """Add a local with its value."""
-        self.values[name.text] = value
-        self.spans[name.text] = name.span
-
-    def defer(self, name: t.Word, expression: t.Expression) -> None:
-        """Add a local whose value is not known yet."""
-        self.lazy[name.text] = expression
-        self.spans[name.text] = name.span
-
-
-GLOBAL = Scope()
-
-
-class TooDeep(Exception):
-    """Raised where values need one another too deep, and caught where that began."""
-
-
-class RoleNames(NamedTuple):
-    """What expressions can ask of a role."""
-
-    size: int
-    hosts: tuple[str, ...]
-
-
-class Evaluator:
+class Evaluator(NameReader):
     """Evaluates expressions; knows all declarations."""
 
     def __init__(self, names: Names, log: Log, setup: str, folder: str) -> None:
@@ -100,6 +58,8 @@ class Evaluator:
         self.setup = setup
         self.folder = folder
         self.cache: dict[str, Value] = {}
+        self.sizes: dict[int, tuple[tuple[int, int], Value]] = {}
+        self.computed = 0
         self.files: dict[str, NamedFile] = {}
         self.reads: dict[str, Span] = {}
         self._open: list[str] = []
@@ -178,6 +138,14 @@ class Evaluator:
             self.log.add("NX0314", span, what=_ONLY_NIX.get(what, f"this {what.split(' ', 1)[-1]}"))
         else:
             self.log.add("NX0301", span, expected=expected, found=describe(found))
+
+    def spend(self, elements: int, span: Span) -> bool:
+        """Whether lists of so many more elements may be computed; reported where not."""
+        self.computed += elements
+        if self.computed <= MAX_ELEMENTS:
+            return True
+        self.log.add("NX0322", span, what="all that the source computes", limit=f"{MAX_ELEMENTS} elements")
+        return False
 
     def key(self, key: t.Key, scope: Scope) -> str:
         """An attribute name; "" after an error."""
@@ -265,222 +233,6 @@ class Evaluator:
         path = self.path(node, scope, nix=False)
         return UNKNOWN if path is None else SourcePath(path)
 
-    # -------------------------------------------------------------- names
-
-    def _Name(self, node: t.Name, scope: Scope) -> Value:
-        name = node.text
-        if name in scope.values:
-            return scope.values[name]
-        if name in scope.lazy:
-            value = self._once(name, node, lambda: self.value(scope.lazy[name], scope))
-            scope.values[name] = value if isinstance(value, Unknown) else Named(name, value)
-            return scope.values[name]
-        return self._global(node)
-
-    def _global(self, node: t.Name) -> Value:
-        name = node.text
-        if name in self.cache:
-            return self.cache[name]
-        statement = self.names.values.get(name)
-        if isinstance(statement, t.Param):
-            value = self._once(name, node, lambda: self.parameter(statement))
-        elif isinstance(statement, t.Let):
-            value = self._once(name, node, lambda: self.value(statement.value, GLOBAL))
-        elif isinstance(statement, t.Package | t.Script):
-            return Reference("package", name, ())
-        else:
-            return self._no_value(node, statement)
-        self.cache[name] = value if isinstance(value, Unknown) else Named(name, value)
-        return self.cache[name]
-
-    def _once(self, name: str, node: t.Name, find: Callable[[], Value]) -> Value:
-        """What a definition gives, refusing one that needs itself."""
-        if name in self._open:
-            cycle = self._open[self._open.index(name) :]
-            shown = [*cycle[:3], "…", cycle[-1]] if len(cycle) > 5 else cycle
-            notes = f"each needs the next: {' → '.join([*shown, name])}" if len(cycle) > 1 else ()
-            self.log.add("NX0210", node.span, name=name, label="its own value is needed here", notes=notes)
-            return UNKNOWN
-        self._open.append(name)
-        try:
-            return find()
-        except TooDeep:
-            self.cache[name] = UNKNOWN  # lest each definition of the chain walks down it again
-            raise
-        finally:
-            self._open.pop()
-
-    def _no_value(self, node: t.Name, statement: t.TopStatement | None) -> Value:
-        name = node.text
-        if statement is not None:
-            kind = KINDS[type(statement)]
-            help: dict[str, str] = {
-                "role": f"`{name}.host`, `{name}.hosts` and `{name}.count` have values",
-                "input": f"`{name}.x` is its package or module x",
-            }
-            self.log.add(
-                "NX0209",
-                node.span,
-                name=name,
-                found=a(kind),
-                wanted="a value",
-                help=help.get(kind, ()),
-                secondary=(Label(word_of(statement).span, "declared here"),),
-            )
-            return UNKNOWN
-        if name in ("pkgs", "secret", "script", "setup", "flavour"):
-            shown = {"setup": "setup.name", "flavour": "flavour.name"}.get(name, f"{name}.NAME")
-            self.log.add(
-                "NX0209", node.span, name=name, found="a set of names", wanted="a value", help=f"use `{shown}`"
-            )
-            return UNKNOWN
-        if name in ("lib", "config", "modulesPath", "inputs"):
-            self.log.add(
-                "NX0203",
-                node.span,
-                kind="name",
-                name=name,
-                label="no value of this language has this name",
-                help="Nix knows it: write the expression in backticks",
-            )
-            return UNKNOWN
-        self.unknown_name(node)
-        return UNKNOWN
-
-    def unknown_name(self, node: t.Name | t.Word) -> None:
-        """Report a name that nothing has, with the nearest that something has."""
-        name = node.text
-        near = did_you_mean(name, [*self.names.values, *FUNCTIONS])
-        head, dash, tail = name.rpartition("-")
-        if dash and head in self.names.values and (tail.isdigit() or tail in self.names.values):
-            near = (f"for the difference write `{head} - {tail}`",)
-        elif name in self.names.secrets:
-            near = (f"the secret is `secret.{name}`",)
-        elif name in ("True", "False", "None", "yes", "no"):
-            near = ("the literals are `true`, `false` and `null`",)
-        self.log.add(
-            "NX0203",
-            node.span,
-            kind="name",
-            name=name,
-            label="no role, parameter or constant has this name",
-            secondary=self.names.similar(near),
-            help=near,
-        )
-
-    def _Select(self, node: t.Select, scope: Scope) -> Value:
-        keys: list[t.Key] = []
-        base: t.Expression = node
-        while isinstance(base, t.Select):
-            keys.append(base.key)
-            base = base.base
-        keys.reverse()
-        names = tuple(self.key(key, scope) for key in keys)
-        if isinstance(base, t.Name) and base.text not in scope.spans:
-            special = self._special(base, names, keys, node, scope)
-            if special is not None:
-                return special
-        return self._attribute(self.value(base, scope), names, keys)
-
-    def _special(
-        self, base: t.Name, names: tuple[str, ...], keys: Sequence[t.Key], node: t.Select, scope: Scope
-    ) -> Value | None:
-        head = base.text
-        if head == "pkgs":
-            return Reference("pkgs", "pkgs", names)
-        if head == "secret":
-            return self._secret(names, keys)
-        if head == "script":
-            local = isinstance(scope.values.get(names[0]), Reference)
-            if len(names) == 1 and (local or isinstance(self.names.values.get(names[0]), t.Script)):
-                return ScriptPath(names[0])
-            scripts = [name for name, x in self.names.values.items() if isinstance(x, t.Script)]
-            help = did_you_mean(names[0], scripts)
-            place = self._inner_script(names[0])
-            labels = (Label(place, "a role has it for itself"),) if place else ()
-            if place:
-                help = ("declare it at top level, and all roles have it",)
-            self.log.add("NX0203", keys[0].span, kind="script", name=names[0], help=help, secondary=labels)
-            return UNKNOWN
-        if head in ("setup", "flavour"):
-            if names != ("name",):
-                self.log.add(
-                    "NX0316",
-                    keys[0].span,
-                    found=f"`{head}`",
-                    name=".".join(names),
-                    help=f"`{head}.name` is all there is",
-                )
-                return UNKNOWN
-            return self.setup if head == "setup" else FlavourName()
-        statement = self.names.values.get(head)
-        if isinstance(statement, t.Input):
-            return Reference("input", head, names)
-        if isinstance(statement, t.Package | t.Script):
-            return Reference("package", head, names)
-        if isinstance(statement, t.Role):
-            return self._role(statement, names, keys)
-        return None
-
-    def _inner_script(self, name: str) -> Span | None:
-        """Where a role or profile declares a script of that name for itself."""
-        for statement in self.names.values.values():
-            for inner in statement.body if isinstance(statement, t.Role | t.Profile) else ():
-                if isinstance(inner, t.Script) and inner.name.text == name:
-                    return inner.name.span
-        return None
-
-    def _secret(self, names: tuple[str, ...], keys: Sequence[t.Key]) -> Value:
-        secret = self.names.secrets.get(names[0])
-        if secret is None:
-            self.log.add(
-                "NX0203", keys[0].span, kind="secret", name=names[0], help=did_you_mean(names[0], self.names.secrets)
-            )
-            return UNKNOWN
-        if len(names) == 1:
-            return SecretPath(names[0], False)
-        if names[1:] == ("pub",) and secret.ssh_key:
-            return SecretPath(names[0], True)
-        help = "`.pub` is its public half"
-        if not secret.ssh_key:
-            help = f"only an ssh-key has parts: `secret {names[0]} ssh-key` has `.pub`"
-        self.log.add("NX0316", keys[1].span, found=f"secret `{names[0]}`", name=".".join(names[1:]), help=help)
-        return UNKNOWN
-
-    def _role(self, statement: t.Role, names: tuple[str, ...], keys: Sequence[t.Key]) -> Value:
-        facts = self.nodes(statement)
-        if len(names) != 1 or names[0] not in ("host", "hosts", "count"):
-            self.log.add(
-                "NX0316",
-                keys[0].span,
-                found=f"role `{statement.name.text}`",
-                name=".".join(names),
-                help="a role has `host`, `hosts` and `count`",
-            )
-            return UNKNOWN
-        if facts is None:
-            return UNKNOWN
-        if names[0] == "count":
-            return facts.size
-        return facts.hosts[0] if names[0] == "host" else Items(facts.hosts)
-
-    def _attribute(self, value: Value, names: tuple[str, ...], keys: Sequence[t.Key]) -> Value:
-        for i, name in enumerate(names):
-            bare = plain(value)
-            if isinstance(bare, Unknown):
-                return UNKNOWN
-            if isinstance(bare, Reference):
-                return bare._replace(path=bare.path + names[i:])
-            if isinstance(bare, Fragment | Operation):
-                return Operation("select", (bare, *names[i:]))
-            found = lookup(bare, name) if isinstance(bare, Attributes) else None
-            if found is None:
-                near = did_you_mean(name, [e.path[0] for e in bare.entries]) if isinstance(bare, Attributes) else ()
-                self.log.add("NX0316", keys[i].span, found=describe(bare), name=name, help=near)
-                return UNKNOWN
-            value = found
-        return value
-
     # -------------------------------------------------------------- operators
 
     def _Index(self, node: t.Index, scope: Scope) -> Value:
@@ -494,7 +246,7 @@ class Evaluator:
         last = len(base.items) - 1
         if not 0 <= index <= last:
             notes = f"the first one is 0, the last one {last}" if last >= 0 else ()
-            self.log.add("NX0307", node.at.span, index=index, length=_elements(last + 1), notes=notes)
+            self.log.add("NX0307", node.at.span, index=index, length=elements(last + 1), notes=notes)
             return UNKNOWN
         return base.items[index]
 
@@ -544,6 +296,8 @@ class Evaluator:
             }
             self.log.add(result.code, span, help=result.help, **fields)
             return UNKNOWN
+        if isinstance(result, Items) and not self.spend(len(result.items), node.span):
+            return UNKNOWN
         return result
 
     def _logic(self, node: t.Binary, left: Value, scope: Scope) -> Value:
@@ -585,6 +339,8 @@ class Evaluator:
             return UNKNOWN
         if not isinstance(source, Items):
             self.not_a(node.source.span, "a list or a range", source)
+            return UNKNOWN
+        if not self.spend(len(source.items), node.span):
             return UNKNOWN
         items: list[Value] = []
         for item in source.items:
@@ -700,133 +456,6 @@ _OTHER_WORDS = {
 """What other languages call it: what it is here."""
 
 _ONLY_NIX = {"Nix": "this value", "what only Nix can compute": "this value"}
-
-
-def path_span(path: Sequence[t.Key]) -> Span:
-    """The place of an attribute path."""
-    return path[0].span.to(path[-1].span)
-
-
-def only_on(statements: Sequence[t.Statement]) -> bool:
-    """Whether a block has nothing but parts for some flavours: in the others there is no such option at all."""
-    return bool(statements) and all(
-        isinstance(one, t.On)
-        or (isinstance(one, t.Nested) and only_on(one.value.entries))
-        or (isinstance(one, t.Assign) and isinstance(one.value, t.SetLiteral) and only_on(one.value.entries))
-        for one in statements
-    )
-
-
-def set_twice(value: Attributes) -> list[tuple[tuple[str, ...], Span, Span]]:
-    """What a set as written gives two values, as in Nix: the path, its place, and that of the first.
-
-    ``a.b = 1; a.c = 2`` and ``a { b = 1 }; a { c = 2 }`` come together.
-    """
-    found: list[tuple[tuple[str, ...], Span, Span]] = []
-    # Of each path: whether more may come below it, and where it was first.
-    seen: dict[tuple[str, ...], tuple[bool, Span]] = {}
-
-    def visit(around: tuple[str, ...], entries: tuple[Entry, ...]) -> None:
-        for entry in entries:
-            path = around + entry.path
-            for length in range(len(around) + 1, len(path)):
-                grows, first = seen.setdefault(path[:length], (True, entry.span))
-                if not grows:
-                    found.append((path[:length], entry.span, first))
-                    break
-            else:
-                inner = entry.value.entries if isinstance(entry.value, Attributes) else None
-                grows, first = seen.setdefault(path, (inner is not None, entry.span))
-                if first is not entry.span and not (grows and inner is not None):
-                    found.append((path, entry.span, first))
-                elif inner is not None:
-                    visit(path, inner)
-
-    visit((), value.entries)
-    return found
-
-
-def lookup(value: Attributes, name: str) -> Value | None:
-    """An attribute of a set; parts that were written apart (``a.b = 1; a.c = 2``) come together."""
-    rest: list[Entry] = []
-    for entry in value.entries:
-        if entry.path[0] == name:
-            if len(entry.path) == 1:
-                bare = plain(entry.value)
-                if not isinstance(bare, Attributes):
-                    return entry.value
-                rest.extend(bare.entries)
-            else:
-                rest.append(entry._replace(path=entry.path[1:]))
-    if any(entry.path[0] == name for entry in value.entries):
-        return Attributes(tuple(rest))
-    return None
-
-
-def describe(value: Value) -> str:
-    """What a value is, in words."""
-    value = plain(value)
-    if isinstance(value, bool):
-        return "`true`" if value else "`false`"
-    if isinstance(value, int):
-        return f"the whole number {value}"
-    if isinstance(value, float):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return "a string"
-    if value is None:
-        return "null"
-    names: dict[type, str] = {
-        Interpolated: "a string",
-        Items: "a list",
-        Attributes: "a set",
-        SourcePath: "a path",
-        Reference: "a package",
-        Fragment: "Nix",
-        FlavourName: "the name of the flavour",
-        SecretPath: "the path of a secret",
-        ScriptPath: "the path of a script",
-        TextFile: "a file in the store",
-        Operation: "what only Nix can compute",
-        Modified: "a value with a priority",
-    }
-    if isinstance(value, Quantity):
-        return f"the {value.dimension} {value.text}"
-    return names.get(type(value), "unknown")
-
-
-def _elements(count: int) -> str:
-    return "1 element" if count == 1 else f"{count} elements"
-
-
-def no_text(value: Value, *, hole: bool = True) -> tuple[str, str] | None:
-    """What a value is that cannot stand in a string, and how to get it into one; None where it can."""
-    value = plain(value)
-    if isinstance(value, bool | Items | Attributes | Modified) or value is None:
-        return describe(value), way_out(value, hole=hole)
-    if isinstance(value, Operation):
-        if value.operator == "if":
-            return no_text(value.operands[1], hole=hole) or no_text(value.operands[2], hole=hole)
-        if value.operator in ("++", ".."):
-            return "a list", way_out(Items(()), hole=hole)
-        if value.operator in _CONDITIONS:
-            return "what is true or false", way_out(True, hole=hole)
-    return None
-
-
-_CONDITIONS = ("==", "!=", "<", "<=", ">", ">=", "and", "or", "not")
-
-
-def way_out(value: Value, *, hole: bool = True) -> str:
-    """How to get what cannot stand in a string into one: as ``${…}``, or as an expression."""
-    opened, closed = ("`${", "}`") if hole else ("`", "`")
-    if isinstance(value, bool):
-        return f'choose the text: {opened}if x then "yes" else "no"{closed}'
-    if isinstance(value, Items):
-        return f'join its elements: {opened}join(x, ","){closed}'
-    if value is None:
-        return 'use the empty string ""'
-    return "name one of its attributes"
 
 
 def _within(node: t.NixText, text: str) -> Span:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nxcc.model.expressions import MAX_LIST, Evaluator, Scope, no_text
+from nxcc.model.expressions import Evaluator
+from nxcc.model.scope import MAX_LIST, Scope
 from nxcc.model.values import (
     UNKNOWN,
     Interpolated,
@@ -18,6 +19,7 @@ from nxcc.model.values import (
     resolved,
     textual,
 )
+from nxcc.model.words import no_text
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:

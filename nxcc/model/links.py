@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from nxcc.diagnostics.core import Label
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
-from nxcc.model.expressions import GLOBAL, Evaluator, describe
+from nxcc.model.expressions import Evaluator
+from nxcc.model.scope import GLOBAL
 from nxcc.model.values import Attributes, Entry, Items, Quantity, Unknown, Value
+from nxcc.model.words import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

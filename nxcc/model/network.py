@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from nxcc.diagnostics.core import Label
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
-from nxcc.model.expressions import GLOBAL, Evaluator
+from nxcc.model.expressions import Evaluator
 from nxcc.model.names import host_label
+from nxcc.model.scope import GLOBAL
 from nxcc.model.settings import word_or_value
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nxcc.model import environment as e
-from nxcc.model.expressions import GLOBAL, Evaluator, Scope, describe
+from nxcc.model.expressions import Evaluator
+from nxcc.model.scope import GLOBAL, Scope
 from nxcc.model.values import (
     UNKNOWN,
     Interpolated,
@@ -16,6 +17,7 @@ from nxcc.model.values import (
     nix_only,
     plain,
 )
+from nxcc.model.words import describe
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:

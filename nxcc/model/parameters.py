@@ -8,8 +8,10 @@ from nxcc.diagnostics.core import Label
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import arithmetic
 from nxcc.model import environment as e
-from nxcc.model.expressions import GLOBAL, MAX_DIGITS, Evaluator, describe
+from nxcc.model.expressions import Evaluator
+from nxcc.model.scope import GLOBAL, MAX_DIGITS
 from nxcc.model.values import UNKNOWN, Items, Quantity, Unknown, Value, Written, known_text, nix_only, plain, resolved
+from nxcc.model.words import describe
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:

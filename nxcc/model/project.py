@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
-from nxcc.model.expressions import GLOBAL, Evaluator, describe
+from nxcc.model.expressions import Evaluator
+from nxcc.model.scope import GLOBAL
 from nxcc.model.settings import word_or_value
 from nxcc.model.values import Attributes, Items, Reference, SourcePath, Unknown, Value, nix_only, plain
+from nxcc.model.words import describe
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
-from nxcc.model.expressions import Evaluator, Scope, describe
+from nxcc.model.expressions import Evaluator
+from nxcc.model.scope import Scope
 from nxcc.model.values import UNKNOWN, Items, Quantity, Unknown, Value
+from nxcc.model.words import describe
 from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nxcc.model.expressions import Evaluator, Scope, describe, path_span
+from nxcc.model.expressions import Evaluator
+from nxcc.model.scope import Scope
+from nxcc.model.sets import path_span
 from nxcc.model.values import (
     Attributes,
     Entry,
@@ -16,6 +18,7 @@ from nxcc.model.values import (
     plain,
     textual,
 )
+from nxcc.model.words import describe
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:

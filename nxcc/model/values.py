@@ -146,6 +146,23 @@ def plain(value: Value) -> Value:
     return value
 
 
+def parts(value: Value) -> tuple[Value, ...]:
+    """The values that a value is made of, one level down; a name leads to what it names."""
+    if isinstance(value, Named | Modified):
+        return (value.value,)
+    if isinstance(value, Interpolated):
+        return value.parts
+    if isinstance(value, Items):
+        return value.items
+    if isinstance(value, Attributes):
+        return tuple(entry.value for entry in value.entries)
+    if isinstance(value, TextFile):
+        return (value.content,)
+    if isinstance(value, Operation):
+        return value.operands
+    return ()
+
+
 def walk(value: Value) -> Iterator[Value]:
     """The value and all values inside it, in order; names are followed, each the first time that it is met."""
     # Constants that use the one before twice are a tree of 2**n values, but n names.
@@ -154,24 +171,11 @@ def walk(value: Value) -> Iterator[Value]:
     while pending:
         value = pending.pop()
         yield value
-        inner: tuple[Value, ...] = ()
         if isinstance(value, Named):
-            if id(value) not in seen:
-                seen.add(id(value))
-                inner = (value.value,)
-        elif isinstance(value, Modified):
-            inner = (value.value,)
-        elif isinstance(value, Interpolated):
-            inner = value.parts
-        elif isinstance(value, Items):
-            inner = value.items
-        elif isinstance(value, Attributes):
-            inner = tuple(entry.value for entry in value.entries)
-        elif isinstance(value, TextFile):
-            inner = (value.content,)
-        elif isinstance(value, Operation):
-            inner = value.operands
-        pending.extend(reversed(inner))
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+        pending.extend(reversed(parts(value)))
 
 
 def resolved(value: Value) -> Value:
