@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import arithmetic
 from nxcc.model import environment as e
 from nxcc.model.expressions import Evaluator
-from nxcc.model.names import host_label
+from nxcc.model.facts import Facts, Readers
 from nxcc.model.packages import package, script
 from nxcc.model.scope import Scope
 from nxcc.model.sets import only_on, path_span
+from nxcc.model.topology import Topology
 from nxcc.model.users import user
 from nxcc.model.values import (
     UNKNOWN,
@@ -31,9 +31,7 @@ from nxcc.model.values import (
     known_text,
     nix_only,
     plain,
-    resolved,
     textual,
-    walk,
 )
 from nxcc.model.words import describe
 from nxcc.syntax import tree as t
@@ -44,28 +42,7 @@ if TYPE_CHECKING:
     from nxcc.diagnostics.core import Span
 
 
-class Facts:
-    """What flavours ask of a body, in the order of its statements."""
-
-    def __init__(self) -> None:
-        self.after: list[e.After] = []
-        self.ready: list[e.Ready] = []
-        self.ports: list[e.Ports] = []
-        self.publish: list[e.Publish] = []
-        self.shares: list[e.Share] = []
-        self.mounts: list[e.Mount] = []
-        self.resources: list[e.Resources] = []
-        self.kernels: list[e.Kernel] = []
-        self.settings: list[e.Settings] = []
-        self.secrets: list[str] = []
-
-    def extend(self, other: Facts) -> None:
-        """Add what another body has."""
-        for name, found in vars(self).items():
-            found.extend(item for item in getattr(other, name) if name != "secrets" or item not in found)
-
-
-class BodyReader:
+class BodyReader(Topology):
     """Reads the statements of one body.
 
     ``only`` are the flavours in which it holds (empty for all), ``prefix`` the option path in front of its options.
@@ -355,152 +332,6 @@ class BodyReader:
         self.facts.kernels.append(e.Kernel(None, known, statement.span, self.only))
         self.define(("boot", "kernelParams"), Items(known), statement.span)
 
-    # -------------------------------------------------------------- the network
-
-    def _Ports(self, statement: t.Ports) -> None:
-        found: dict[tuple[str, bool], list[Value]] = {}
-        for item in statement.items:
-            first = self.port(item.first)
-            last = self.port(item.last) if item.last else first
-            if first is None or last is None:
-                continue
-            low, high, protocol = plain(first), plain(last), item.protocol or "tcp"
-            assert isinstance(low, int)
-            assert isinstance(high, int)
-            if high < low:
-                label = "it ends before it begins"
-                self.log.add("NX0407", item.span, port=f"{low}-{high}", label=label, help=f"write `{high}-{low}`")
-                continue
-            self.facts.ports.append(e.Ports(low, high, protocol, self.only))
-            if item.last:
-                span = item.span
-                entry = Attributes((Entry(("from",), first, span), Entry(("to",), last, span)))
-                found.setdefault((protocol, True), []).append(entry)
-            else:
-                found.setdefault((protocol, False), []).append(first)
-        for (protocol, range_), values in found.items():
-            option = f"allowed{protocol.upper()}Port{'Ranges' if range_ else 's'}"
-            self.define(("networking", "firewall", option), Items(tuple(values)), statement.span)
-
-    def port(self, node: t.Expression) -> Value:
-        """A port number, under its name where it has one; None after an error."""
-        value = self.evaluator.value(node, self.scope)
-        number = resolved(value)
-        if isinstance(number, Unknown):
-            return None
-        if not isinstance(number, int) or isinstance(number, bool):
-            self.evaluator.not_a(node.span, "a port number", number)
-            return None
-        if not 1 <= number <= 65535:
-            self.log.add("NX0407", node.span, port=number, notes="ports are numbers from 1 to 65535")
-            return None
-        return value
-
-    def _Publish(self, statement: t.Publish) -> None:
-        for item in statement.items:
-            host, node = plain(self.port(item.host)), plain(self.port(item.node))
-            if isinstance(host, int) and isinstance(node, int):
-                address = item.address or "127.0.0.1"
-                if not _ip_address(address):
-                    help = "for example 127.0.0.1, 0.0.0.0 for all of the machine's, or [::1]"
-                    self.log.add("NX0402", item.span, name=address, what="an address", help=help)
-                    continue
-                protocol = item.protocol or "tcp"
-                self.facts.publish.append(e.Publish(address, host, node, protocol, item.span, self.only))
-
-    def _Share(self, statement: t.Share) -> None:
-        directory = self.evaluator.text(statement.directory, self.scope, "a shared directory")
-        if directory is None or not self.absolute(directory, statement.directory.span):
-            return
-        span = statement.directory.span
-        self.facts.shares.append(e.Share(directory, statement.read_only, span, self.only))
-        read_only = (Entry(("readOnly",), True, span),) if statement.read_only else ()
-        self.feature("shares")
-        self.define(("nxcc", "shares", directory), Attributes(read_only), span)
-
-    def _Mount(self, statement: t.Mount) -> None:
-        directory = self.evaluator.text(statement.directory, self.scope, "a mount point")
-        source = self.evaluator.text(statement.at, self.scope, "a directory") if statement.at else directory
-        role = self.read.role(statement.role)
-        if directory is None or source is None or role is None:
-            return
-        if not self.absolute(directory, statement.directory.span):
-            return
-        span = statement.directory.span
-        self.facts.mounts.append(e.Mount(directory, statement.role.text, source, statement.span, self.only))
-        entries = [("role", statement.role.text), ("host", role.hosts[0]), ("source", source)]
-        self.feature("shares")
-        value = Attributes(tuple(Entry((key,), text, span) for key, text in entries))
-        self.define(("nxcc", "mounts", directory), value, span)
-
-    def _After(self, statement: t.After) -> None:
-        for word in statement.roles:
-            if self.read.role(word):
-                self.facts.after.append(e.After(word.text, word.span, self.only))
-
-    def _Ready(self, statement: t.Ready) -> None:
-        for condition in statement.conditions:
-            if condition.kind == "port":
-                value = self.port(condition.value)
-                argument = None if value is None else str(plain(value))
-            else:
-                value = self.evaluator.text(condition.value, self.scope, "what ready means")
-                argument = value
-            if value is None or argument is None:
-                continue
-            if condition.kind == "unit" and ("." not in argument or any(char in argument for char in " \n/'\"")):
-                good = argument and not any(char in argument for char in " \n/'\".")
-                help = f"did you mean `{argument}.service`?" if good else "for example sshd.service"
-                self.log.add("NX0402", condition.value.span, name=argument, what="a unit", help=help)
-                continue
-            self.facts.ready.append(e.Ready(condition.kind, argument, condition.span, self.only))
-            self.feature("readiness")
-            entry = Attributes((Entry((condition.kind,), value, condition.span),))
-            self.define(("nxcc", "ready"), Items((entry,)), condition.span)
-
-    def _Resources(self, statement: t.Resources) -> None:
-        found: dict[str, int | float] = {}
-        for field in statement.fields:
-            name = field.name.text
-            if name not in ("cpus", "memory", "disk"):
-                near = did_you_mean(name, ("cpus", "memory", "disk")) or "there are `cpus`, `memory` and `disk`"
-                self.log.add("NX0204", field.name.span, name=name, what="resources", help=near)
-                continue
-            value = self.evaluator.known(field.value, self.scope, "a resource")
-            if isinstance(value, Unknown):
-                continue
-            if name == "cpus":
-                good = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-                # A number remembers how it was written; from here on it is one like any other.
-                amount: Any = float(value) if isinstance(value, float) else value
-            else:
-                good = isinstance(value, Quantity) and value.dimension == "size" and value.amount >= 1
-                amount = int(value.amount) if isinstance(value, Quantity) else 0
-            if not good:
-                expected = "a number of processors above 0" if name == "cpus" else "a size such as 2GiB"
-                self.log.add("NX0301", field.value.span, expected=expected, found=describe(value))
-                continue
-            if name in found:
-                self.log.add("NX0319", field.name.span, name=name)
-            found[name] = amount
-        memory, disk = found.get("memory"), found.get("disk")
-        self.facts.resources.append(
-            e.Resources(
-                found.get("cpus"),
-                None if memory is None else int(memory),
-                None if disk is None else int(disk),
-                statement.span,
-                self.only,
-            )
-        )
-
-    def _FlavourSettings(self, statement: t.FlavourSettings) -> None:
-        settings = self.read.settings(statement, self.scope)
-        if settings and self.only and settings.flavour not in self.only:
-            self.log.add("NX0708", statement.span, help=f"around it is `on {', '.join(self.only)}`")
-        elif settings:
-            self.facts.settings.append(settings)
-
     # -------------------------------------------------------------- structure
 
     def _Let(self, statement: t.Let) -> None:
@@ -515,26 +346,6 @@ class BodyReader:
         self.gate(statement)
 
 
-class Readers:
-    """What bodies ask of the whole environment."""
-
-    def role(self, word: t.Word) -> Any:
-        """The RoleNames of a role; None, reported, for an unknown one."""
-        raise NotImplementedError
-
-    def flavour(self, word: t.Word) -> bool:
-        """Whether a flavour is known; reported where not."""
-        raise NotImplementedError
-
-    def settings(self, statement: t.FlavourSettings, scope: Scope) -> e.Settings | None:
-        """The settings of a flavour, with their values."""
-        raise NotImplementedError
-
-    def secrets_in(self, values: Sequence[Value]) -> list[str]:
-        """The names of the secrets that values refer to, scripts followed, in order."""
-        raise NotImplementedError
-
-
 # What stands at top level for an option of `nixpkgs`.
 _SYSTEM = 'name it at top level: `nixpkgs "…" { system "aarch64-linux" }`'
 _NIXPKGS = {
@@ -544,16 +355,6 @@ _NIXPKGS = {
     "hostPlatform": _SYSTEM,
     "localSystem": _SYSTEM,
 }
-
-
-def _ip_address(text: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _store_name(path: str) -> str:
@@ -568,6 +369,3 @@ def _tmpfiles(path: str, words: dict[str, t.Word | None], value: Value) -> Value
     mode, owner, group = (words[key].text if words[key] else "-" for key in ("mode", "user", "group"))  # type: ignore[union-attr]
     kind = "C" if any(words.values()) else "L+"
     return Interpolated((f"{kind} {quoted} {mode} {owner} {group} - ", value))
-
-
-__all__ = ["BodyReader", "Facts", "Readers", "host_label", "walk"]

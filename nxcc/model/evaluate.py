@@ -8,19 +8,19 @@ from nxcc.diagnostics.core import Label
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
 from nxcc.model import packages, project
-from nxcc.model.bodies import BodyReader, Facts, Readers
+from nxcc.model.bodies import BodyReader
 from nxcc.model.expressions import Evaluator
+from nxcc.model.facts import Facts, Readers
 from nxcc.model.links import links
 from nxcc.model.names import Names, host_label
 from nxcc.model.network import number_nodes, read_network
-from nxcc.model.parameters import Parameters, convert
+from nxcc.model.parameters import Parameters
+from nxcc.model.profiles import Profiles
 from nxcc.model.scope import GLOBAL, RoleNames, Scope
 from nxcc.model.settings import SettingsReader
 from nxcc.model.values import (
-    UNKNOWN,
     Fragment,
     Items,
-    Named,
     Reference,
     ScriptPath,
     SecretPath,
@@ -29,7 +29,6 @@ from nxcc.model.values import (
     plain,
     walk,
 )
-from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -43,15 +42,6 @@ MAX_NODES = 10_000
 
 Statement = TypeVar("Statement")
 Single = TypeVar("Single", t.Environment, t.Nixpkgs, t.Network)
-
-
-class Instance(NamedTuple):
-    """A profile with one set of arguments: its module, its facts, and the instances that it builds on."""
-
-    key: str
-    module: e.Module
-    facts: Facts
-    uses: tuple[e.UseProfile, ...]
 
 
 class EnvironmentReader(Readers):
@@ -80,10 +70,8 @@ class EnvironmentReader(Readers):
         self.flavours = SettingsReader(self.evaluator, find, flavours)
         self._nodes: dict[str, RoleNames | None] = {}
         self._counting: list[str] = []
-        self._instances: dict[tuple[object, ...], Instance | None] = {}
-        self._open: list[t.Word] = []
         self._scripts: dict[str, e.Script | None] = {}
-        self._arguments: dict[str, tuple[tuple[str, Value], ...]] = {}
+        self.profiles = Profiles(self.evaluator, self)
 
     # -------------------------------------------------------------- what bodies ask
 
@@ -142,7 +130,7 @@ class EnvironmentReader(Readers):
         own = project.packages(self.evaluator, self._all(t.Package))
         secrets = project.secrets(self.evaluator, self.names.secrets.values())
         roles = self._roles()
-        self._unused_profiles()
+        self.profiles.read_unused()
         shaped = links(self.evaluator, self, self._all(t.Link))
         roles = self._shape(number_nodes(roles, network, self.log), shaped)
         settings = [
@@ -162,7 +150,7 @@ class EnvironmentReader(Readers):
             nixpkgs,
             network,
             tuple(roles),
-            tuple(i.module for i in self._instances.values() if i and i.key in self._used(roles)),
+            self.profiles.modules(roles),
             tuple(shaped),
             tuple(secrets),
             tuple(self.given.parameters()),
@@ -353,7 +341,7 @@ class EnvironmentReader(Readers):
         facts = Facts()
         profiles: dict[str, e.UseProfile] = {}
         for use in statement.uses:
-            self._reach(use, GLOBAL, profiles, facts)
+            self.profiles.reach(use, GLOBAL, profiles, facts)
         own = Facts()
         reader = BodyReader(self.evaluator, Scope(), own, self)
         body = reader.body(statement.body, tuple(profiles.values()))
@@ -393,118 +381,6 @@ class EnvironmentReader(Readers):
             option = e.Definition(("boot", "kernelParams"), Items(known), statement.span)
             body = body._replace(definitions=(*body.definitions, option))
         return body
-
-    def _reach(self, use: t.Use, scope: Scope, reached: dict[str, e.UseProfile], facts: Facts) -> None:
-        """Add a profile and all that it builds on, each once, dependencies first."""
-        instance = self._instance(use, scope)
-        if instance:
-            self._add(instance, reached, facts)
-
-    def _add(self, instance: Instance, reached: dict[str, e.UseProfile], facts: Facts) -> None:
-        for use in instance.uses:
-            if use.module not in reached:
-                inner = next(i for i in self._instances.values() if i and i.key == use.module)
-                self._add(inner, reached, facts)
-        if instance.key not in reached:
-            reached[instance.key] = e.UseProfile(instance.key, self._arguments[instance.key])
-            facts.extend(instance.facts)
-
-    def _instance(self, use: t.Use, scope: Scope) -> Instance | None:
-        """The profile that a use names, with its arguments; None after an error."""
-        statement = self.names.values.get(use.name.text)
-        if not isinstance(statement, t.Profile):
-            self.names.unknown("profile", use.name, [s.name.text for s in self._all(t.Profile)])
-            return None
-        arguments = self._bind(use, statement, scope)
-        return None if arguments is None else self._make(statement, arguments, use.name)
-
-    def _make(self, statement: t.Profile, arguments: dict[str, Value], place: t.Word) -> Instance | None:
-        name = statement.name.text
-        identity = (name, *((key, type(plain(v)).__name__, plain(v)) for key, v in arguments.items()))
-        if identity in self._instances:
-            return self._instances[identity]
-        if name in [word.text for word in self._open]:
-            cycle = " → ".join([word.text for word in self._open if word.text] + [name])
-            self.log.add("NX0417", place.span, cycle=cycle)
-            return None
-        self._open.append(statement.name)
-        scope = Scope()
-        for parameter in statement.parameters:
-            if self.names.local(parameter.name, scope.spans):
-                value = arguments.get(parameter.name.text, UNKNOWN)
-                bare = plain(value)
-                scope.bind(parameter.name, UNKNOWN if isinstance(bare, Unknown) else Named(parameter.name.text, bare))
-        uses: dict[str, e.UseProfile] = {}
-        facts, inherited = Facts(), Facts()
-        for use in statement.uses:
-            self._reach(use, scope, uses, inherited)
-        body = BodyReader(self.evaluator, scope, facts, self).body(statement.body)
-        text = self.evaluator.text(statement.text) if statement.text else ""
-        self._open.pop()
-        twins = sum(1 for i in self._instances.values() if i and i.module.name == name)
-        key = f"{name}-{twins + 1}" if twins else name
-        module = e.Module(key, name, tuple(p.name.text for p in statement.parameters), body, text or "")
-        self._arguments[key] = tuple(arguments.items())
-        self._instances[identity] = Instance(key, module, facts, tuple(uses.values()))
-        return self._instances[identity]
-
-    def _bind(self, use: t.Use, statement: t.Profile, scope: Scope) -> dict[str, Value] | None:
-        """The arguments of a use by name, in the order of the parameters; None after an error."""
-        parameters = [parameter.name.text for parameter in statement.parameters]
-        given: dict[str, t.Argument] = {}
-        sound = True
-        for i, argument in enumerate(use.arguments):
-            key = argument.name.text if argument.name else (parameters[i] if i < len(parameters) else "")
-            if key not in parameters or key in given:
-                shown = f"it is `{use.name.text}({', '.join(parameters)})`" if parameters else "it has no parameters"
-                near = did_you_mean(key, parameters) if argument.name and key not in given else ()
-                label = f"`{key}` is given already" if key in given else ""
-                self.log.add("NX0313", argument.span, name=use.name.text, label=label, help=near or shown)
-                sound = False
-            else:
-                given[key] = argument
-        values: dict[str, Value] = {}
-        for parameter in statement.parameters:
-            name = parameter.name.text
-            if name in given:
-                value = self.evaluator.value(given[name].value, scope)
-                place = given[name].value.span
-            elif parameter.default is not None:
-                value, place = self.evaluator.value(parameter.default), parameter.default.span
-            else:
-                self.log.add(
-                    "NX0312",
-                    use.span,
-                    name=use.name.text,
-                    argument=name,
-                    secondary=(Label(parameter.name.span, "it has no default"),),
-                )
-                sound = False
-                continue
-            converted = convert(self.evaluator, value, parameter.type, name, place)
-            sound = sound and not isinstance(plain(converted), Unknown)
-            # A name that the composition binds for all stays; one of a profile's own means nothing in a role.
-            known = isinstance(value, Named) and value.name in self.names.values and plain(value) == converted
-            values[name] = value if known else converted
-        return values if sound else None
-
-    def _unused_profiles(self) -> None:
-        """Read the profiles that no role reaches too: what is wrong in them is wrong."""
-        made = {i.module.name for i in self._instances.values() if i}
-        for statement in self._all(t.Profile):
-            if statement.name.text in made:
-                continue
-            arguments: dict[str, Value] = {}
-            for parameter in statement.parameters:
-                value: Value = UNKNOWN
-                if parameter.default is not None:
-                    value = self.evaluator.value(parameter.default)
-                    value = convert(self.evaluator, value, parameter.type, parameter.name.text, parameter.default.span)
-                arguments[parameter.name.text] = value
-            self._make(statement, arguments, statement.name)
-
-    def _used(self, roles: Sequence[e.Role]) -> set[str]:
-        return {use.module for role in roles for use in role.body.profiles}
 
     def _shape(self, roles: list[e.Role], shaped: Sequence[e.Link]) -> list[e.Role]:
         """Give each role the links that begin at its nodes."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nxcc.diagnostics.core import Span
-    from nxcc.model.bodies import Readers
+    from nxcc.model.facts import Readers
     from nxcc.syntax import tree as t
 
 FIELDS = {
