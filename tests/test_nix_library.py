@@ -37,6 +37,9 @@ in
       nxcc.ready = [ { port = 6443; } { unit = "k3s.service"; } { command = "test 'a b' = \\"a b\\""; } ];
       services.k3s = { enable = true; role = "server"; extraFlags = "--token-file ${secret.token}"; };
       networking.firewall.allowedTCPPorts = [ 6443 ];
+      # A path that cannot be copied to the store: looking for secrets must not try.
+      systemd.services.elsewhere.serviceConfig = { WorkingDirectory = /dev; Restart = "no"; };
+      systemd.services.stops.postStop = "rm ${secret.token}";
     };
     agent = {
       imports = [ base ./nix/modules/shares.nix ];
@@ -65,6 +68,8 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
           packages = lib.mapAttrs (_: p: p.name) bundle.packages;
           k3s = unit docker "k3s";
           nscd = unit docker "nscd";
+          stops = unit docker "stops";
+          elsewhere = docker.systemd.services.elsewhere.after;
           sshd = docker.systemd.services.nix-daemon.after;
           secrets = docker.systemd.services.nxcc-secrets.script;
           links = docker.systemd.services.nxcc-links.script;
@@ -110,10 +115,11 @@ def test_containers_leave_network_and_wall_to_the_engine(facts: dict[str, Any]) 
 
 
 def test_units_wait_for_their_secrets(facts: dict[str, Any]) -> None:
-    for unit in ("k3s", "nscd"):
+    for unit in ("k3s", "nscd", "stops"):
         assert "nxcc-secrets.service" in facts[unit]["after"]
         assert facts[unit]["requires"] == ["nxcc-secrets.service"]
-    assert "nxcc-secrets.service" not in facts["sshd"]
+    for unit in ("sshd", "elsewhere"):
+        assert "nxcc-secrets.service" not in facts[unit]
 
 
 def test_shares_are_nfs_on_machines_and_nothing_in_docker(facts: dict[str, Any]) -> None:

@@ -17,10 +17,26 @@ let
     deliver ${lib.escapeShellArgs [ "${host}/${name}" secret.path secret.owner secret.group secret.mode ]}
   '';
 
-  # Where a unit's text has the path of a secret, without what stands in files of the store that it runs.
-  textOf = unit: builtins.unsafeDiscardStringContext (builtins.toJSON {
-    inherit (unit) serviceConfig environment script preStart postStart;
-  });
+  # Where a unit's text has the path of a secret, without what stands in files of the store that it runs. Not by
+  # builtins.toJSON: it copies each folder that a unit names as a path to the store, all of /tmp for
+  # `WorkingDirectory = /tmp`.
+  textOf = unit: builtins.unsafeDiscardStringContext (plainText [
+    unit.serviceConfig
+    unit.environment
+    unit.script
+    unit.scriptArgs
+    unit.preStart
+    unit.postStart
+    unit.preStop
+    unit.postStop
+    unit.reload
+  ]);
+  plainText = value:
+    if builtins.isString value then value
+    else if builtins.isList value then lib.concatMapStringsSep "\n" plainText value
+    else if builtins.typeOf value == "path" then toString value
+    else if builtins.isAttrs value && !(lib.isDerivation value) then plainText (builtins.attrValues value)
+    else "";
   isFor = unit: secret: builtins.elem unit secret.units || builtins.elem "${unit}.service" secret.units;
   reads = text: secret:
     # Not lib.hasInfix: its regular expressions recurse once a character.
