@@ -48,6 +48,7 @@ ELSEWHERE: dict[str, str] = {
     "NX0704": "test_honour.py::test_every_use_is_refused_at_its_line",
     "NX0707": "test_honour.py::test_all_leaves_out_what_cannot",
     "NX0801": "test_cli.py::test_files_edited_by_hand",
+    "NX0805": "test_cli.py::test_a_file_in_the_way",
     "NX0802": "test_locked.py::test_without_a_lock_it_is_said",
 }
 

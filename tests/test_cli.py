@@ -172,6 +172,12 @@ def test_check_says_that_all_is_well(good: Path, nxcc: Nxcc) -> None:
     assert nxcc("check", "env.nxc", "--quiet").stdout == ""
 
 
+def test_check_with_more_words(good: Path, nxcc: Nxcc) -> None:
+    lines = nxcc("check", "env.nxc", "--verbose").stdout.splitlines()
+    assert lines[1:3] == ["  web: web1, web2", "  client: client"]
+    assert lines[3].startswith("took ")
+
+
 def test_check_of_an_error(bad: Path, nxcc: Nxcc) -> None:
     done = nxcc("check", "bad.nxc")
     assert (done.returncode, done.stdout) == (1, "")
@@ -395,6 +401,43 @@ def test_files_edited_by_hand(good: Path, nxcc: Nxcc, tmp_path: Path) -> None:
     assert nxcc("compile", "env.nxc", "-o", "out", "--force").returncode == 0
     assert edited.read_bytes() == before
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine as well"
+
+
+def test_files_edited_by_hand_are_part_of_the_one_document(nxcc: Nxcc, tmp_path: Path) -> None:
+    (tmp_path / "env.nxc").write_text(WARNED)
+    assert nxcc("compile", "env.nxc", "-f", "docker", "-o", "out").returncode == 0
+    (tmp_path / "out" / "README.md").write_text("mine")
+    done = nxcc("compile", "env.nxc", "-o", "out", "--output-format", "json")
+    assert done.returncode == 1
+    found = json.loads(done.stderr)
+    assert (found["errors"], found["warnings"]) == (1, 1)
+    assert json.loads(nxcc("compile", "env.nxc", "-o", "out", "--output-format", "sarif").stderr)["runs"]
+    assert "1 error, 1 warning" in nxcc("compile", "env.nxc", "-o", "out").stderr
+
+
+def test_denied_warnings_write_nothing(nxcc: Nxcc, tmp_path: Path) -> None:
+    (tmp_path / "env.nxc").write_text(WARNED)
+    assert nxcc("compile", "env.nxc", "-f", "docker", "--deny", "warnings").returncode == 1
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_file_in_the_way(good: Path, nxcc: Nxcc, tmp_path: Path) -> None:
+    """A file that no compile wrote is not said to have been edited."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "README.md").write_text("theirs")
+    refused = nxcc("compile", "env.nxc", "-f", "docker", "-o", "out")
+    assert refused.returncode == 1
+    assert "error[NX0805]: `out/README.md` is in the way" in refused.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["README.md"]
+    assert nxcc("compile", "env.nxc", "-f", "docker", "-o", "out", "--keep").returncode == 0
+    assert (tmp_path / "out" / "README.md").read_text() == "theirs"
+
+
+def test_an_empty_output_is_wrong_usage(good: Path, nxcc: Nxcc, tmp_path: Path) -> None:
+    done = nxcc("compile", "env.nxc", "-f", "docker", "-o", "")
+    assert done.returncode == 2
+    assert "names no folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["env.nxc"]
 
 
 def test_a_folder_that_cannot_be_written(good: Path, nxcc: Nxcc, tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ def command(
 
     Exit code 0: no errors; 1: the input has errors; 2: wrong usage, or a file or tool is missing.
     """
+    from time import perf_counter
+
+    start = perf_counter()
     voice = Voice(output_format, color, quiet, verbose)
     flavours = wanted(flavour)
     values = parameters(set_)
@@ -54,6 +57,10 @@ def command(
     if environment and voice.for_people:
         roles, nodes = len(environment.roles), len(environment.nodes)
         voice.tell(f"{environment.name}: no errors; {_count(roles, 'role')}, {_count(nodes, 'node')}")
+        if verbose:
+            for role in environment.roles:
+                voice.tell(f"  {role.name}: {', '.join(node.name for node in role.nodes)}")
+            voice.tell(f"took {perf_counter() - start:.2f} s")
 
 
 def _count(number: int, noun: str) -> str:

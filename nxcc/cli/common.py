@@ -65,7 +65,7 @@ FormatOption = Annotated[Format, typer.Option("--output-format", help="How diagn
 ColourOption = Annotated[
     Colour, typer.Option("--color", help="Colour in diagnostics; auto: on a terminal, unless NO_COLOR is set.")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print diagnostics and nothing else.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings, and nothing else.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: every file, and the time taken.")]
 
 
@@ -98,14 +98,18 @@ class Voice(NamedTuple):
     def judge(self, compilation: "Compilation", deny: str | None) -> None:
         """Write what a compilation says; end with exit code 1 where it has errors, or warnings that are denied."""
         self.say(compilation.diagnostics)
-        if not compilation.ok:
-            raise typer.Exit(1)
-        warnings = sum(diagnostic.severity == "warning" for diagnostic in compilation.diagnostics)
-        if deny and warnings:
-            if self.for_people:
-                some = "1 warning is" if warnings == 1 else f"{warnings} warnings are"
-                print(f"error: {some} denied (--deny warnings); nothing was written", file=sys.stderr)
-            raise typer.Exit(1)
+        if not self.refused(compilation, deny):
+            return
+        if compilation.ok and self.for_people:
+            warnings = sum(diagnostic.severity == "warning" for diagnostic in compilation.diagnostics)
+            some = "1 warning is" if warnings == 1 else f"{warnings} warnings are"
+            print(f"error: {some} denied (--deny warnings); nothing was written", file=sys.stderr)
+        raise typer.Exit(1)
+
+    def refused(self, compilation: "Compilation", deny: str | None) -> bool:
+        """Whether a compilation has errors, or warnings that are denied."""
+        bad = ("error", "warning") if deny else ("error",)
+        return any(diagnostic.severity in bad for diagnostic in compilation.diagnostics)
 
     def tell(self, text: str) -> None:
         """Write a line of the command's own report to standard output, unless it is to be quiet."""

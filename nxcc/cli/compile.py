@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from nxcc.bundle import Written
     from nxcc.compiler import Compilation
+    from nxcc.diagnostics.core import Diagnostic
 
 SHOWN = 12
 """So many changed files are listed without ``--verbose``."""
@@ -56,7 +57,9 @@ def command(
     artifact: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", show_default=False, help="With -o -: the file of the bundle to print; composition.nix."
+            metavar="PATH",
+            show_default=False,
+            help="With -o -: the file of the bundle to print (default: composition.nix).",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited by hand.")] = False,
@@ -76,6 +79,8 @@ def command(
         misuse("`--force` and `--keep` contradict each other")
     if artifact and output != STANDARD:
         misuse("`--artifact` needs `-o -`")
+    if output == "":
+        misuse("`-o` names no folder", "help: `-o .` is the current one")
     work = Work(file, setup, parameters(set_), deny, Voice(output_format, color, quiet, verbose))
     flavours = wanted(flavour)
     if output == STANDARD:
@@ -134,14 +139,21 @@ def _write_bundle(work: Work, flavours: tuple[str, ...], output: str | None, for
 
     start = perf_counter()
     directory, compilation = _planned(work, flavours, output)
+    if work.voice.refused(compilation, work.deny):
+        work.judge(compilation)
+    # What the compile says is written once, at the end: the formats for programs are one document.
     try:
         written = bundle.write(
             bundle.Bundle(compilation.files), directory, facts=compilation.facts, force=force, keep=keep
         )
     except bundle.HandEdited as edited:
-        _refuse_edited(work.voice, directory, edited.paths)
+        found = (*compilation.diagnostics, *_edited(directory, edited.paths))
+        work.judge(compilation._replace(diagnostics=found))
+        raise  # not reached: those are errors
     except bundle.BundleError as error:
+        work.voice.say(compilation.diagnostics)
         misuse(str(error))
+    work.judge(compilation)
     if not work.voice.quiet:
         _report(directory, compilation, written, perf_counter() - start if work.voice.verbose else None)
 
@@ -150,7 +162,7 @@ def _planned(work: Work, flavours: tuple[str, ...], output: str | None) -> tuple
     """The bundle's folder, and the compilation for all flavours that it is to have."""
     if output is not None:
         every = _united(flavours, _listed(output)) or _no_flavour(work.file, output)
-        return output, work.judge(work.compile(every, directory=output))
+        return output, work.compile(every, directory=output)
     # The environment's name, and so the folder, is known only after a compile.
     compilation = work.compile(flavours)
     environment = compilation.environment
@@ -163,7 +175,7 @@ def _planned(work: Work, flavours: tuple[str, ...], output: str | None) -> tuple
     if not set(every) <= {*flavours, *compilation.flavours}:
         text = environment.sources[0].text if work.file == STANDARD else None
         compilation = work.compile(every, text)
-    return directory, work.judge(compilation)
+    return directory, compilation
 
 
 def _listed(directory: str) -> tuple[str, ...]:
@@ -190,15 +202,17 @@ def _no_flavour(file: str, directory: str) -> NoReturn:
     )
 
 
-def _refuse_edited(voice: Voice, directory: str, paths: "Sequence[str]") -> NoReturn:
+def _edited(directory: str, paths: "Sequence[str]") -> "list[Diagnostic]":
+    """An error for each file that is not as nxcc wrote it, or that it never wrote."""
+    from nxcc import bundle
     from nxcc.diagnostics.core import Log
 
+    ours = (bundle.manifest(directory) or {"files": {}})["files"]
     log = Log()
     for path in paths:
         last = "`--force` overwrites such files, `--keep` keeps them as they are" if path == paths[-1] else ()
-        log.add("NX0801", None, path=os.path.join(directory, path), help=last)
-    voice.say(log.diagnostics)
-    raise typer.Exit(1)
+        log.add("NX0801" if path in ours else "NX0805", None, path=os.path.join(directory, path), help=last)
+    return log.diagnostics
 
 
 def _report(directory: str, compilation: "Compilation", written: "Written", seconds: float | None) -> None:

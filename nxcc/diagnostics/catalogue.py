@@ -133,4 +133,5 @@ CATALOGUE: dict[str, Entry] = {
     "NX0802": Entry("note", "the inputs are not locked"),
     "NX0803": Entry("warning", "`{name}` in env.lock is not what the source names"),
     "NX0804": Entry("error", "the lock file cannot be used: {reason}"),
+    "NX0805": Entry("error", "`{path}` is in the way, and nxcc did not write it"),
 }
