@@ -42,7 +42,7 @@ def assemble(
         ("environment.json", description(environment)),
         ("flake.nix", flake(environment, lock, planned, sources.locate)),
         ("default.nix", default(environment, lock, planned, sources.locate)),
-        ("README.md", readme(environment, flavours, locked=lock is not None)),
+        ("README.md", readme(environment, flavours, locked=lock is not None, sources=bool(sources.files))),
     ]
     if lock is not None:
         from nxcc.lock import write_text

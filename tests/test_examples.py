@@ -1,6 +1,7 @@
 """The examples compile for all flavours without a warning, are Nix, and set only options that NixOS has.
 
-NXCC_TEST_OPTIONS names NixOS's options.json, gzipped or not, for the last; NXCC_TEST_NIXPKGS a nixpkgs that the web
+NXCC_TEST_OPTIONS names NixOS's options.json, gzipped or not, for the last (default: one in ../shared/data beside the
+repository, if it is there); NXCC_TEST_NIXPKGS a nixpkgs that the web
 server is evaluated with. Without them those tests skip.
 """
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/env.nxc"))
+BESIDE = EXAMPLES.parent.parent / "shared" / "data" / "nixos-options-24.11.json.gz"
 UNLOCKED = "NX0802"
 # Where an option of this type ends, its value may have any names.
 FREE = ("attribute set of anything", "attribute set of (sysctl", "JSON value", "YAML value", "raw value")
@@ -93,6 +95,12 @@ def test_the_bundle_s_readme_lists_ports_in_order() -> None:
     assert "| server | server | 6443, 8472/udp, 10250 |" in readme
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bundle_s_readme_names_what_is_there(name: str) -> None:
+    files = {file.path: file.content.decode() for file in compiled(name).files}
+    assert ("`sources/`" in files["README.md"]) == any(path.startswith("sources/") for path in files)
+
+
 # ------------------------------------------------------------------ options
 
 
@@ -100,6 +108,8 @@ def test_the_bundle_s_readme_lists_ports_in_order() -> None:
 def options() -> dict[str, Any]:
     """Options of NixOS by name, as its manual has them: {"a.b": {"loc": […], "type": "…"}}."""
     path = os.environ.get("NXCC_TEST_OPTIONS", "")
+    if not path and BESIDE.exists():
+        path = str(BESIDE)
     if not path:
         pytest.skip("NXCC_TEST_OPTIONS names no options.json")
     if not os.path.exists(path):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from nxcc.model.environment import Environment, Role
 
 
-def readme(environment: Environment, flavours: Sequence[Flavour], *, locked: bool) -> str:
-    """The text of README.md."""
+def readme(environment: Environment, flavours: Sequence[Flavour], *, locked: bool, sources: bool) -> str:
+    """The text of README.md; ``sources`` says whether the bundle has files that the source names."""
     facts = {
         "name": environment.name,
         "text": environment.text,
@@ -28,6 +28,7 @@ def readme(environment: Environment, flavours: Sequence[Flavour], *, locked: boo
         "flavours": [{"name": f.name, "summary": f.summary, "tools": ", ".join(f.tools)} for f in flavours],
         "tests": [test.name or "test" for test in environment.tests],
         "locked": locked,
+        "sources": sources,
     }
     return templates().get_template("bundle/README.md.j2").render(facts)
 
