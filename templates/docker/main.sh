@@ -12,7 +12,7 @@ usage: run [OPTIONS] COMMAND
   ssh NODE [COMMAND] a shell, or a command, as root on a node (no ssh: an exec of the engine)
   logs [NODE [ARGUMENTS OF JOURNALCTL]]
   fetch NODE:PATH [FOLDER]
-  test [NAME]        run a test of the environment
+  test               not there yet for containers; the test script is in composition.nix
   compose ARGUMENTS  docker compose with this bundle's project and files
   down               remove the nodes, their network and volumes; with --all, images, secrets and state too
 
