@@ -10,8 +10,9 @@ set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 cache=${NXCC_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nxcc-tests}
-mirror=$(sed -n 's/^URIs: \(.*debian\)$/\1/p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
-mirror=${mirror:-http://deb.debian.org/debian}
+# The mirror that this machine takes Debian from; without one debootstrap has its own default.
+mirror=$(sed -n 's,^URIs: *\([^ ]*/debian\)/*$,\1,p; s,^deb \(\[[^]]*\] \)*\([a-z]*://[^ ]*/debian\)/* .*,\2,p' \
+    /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
 packages=systemd,systemd-sysv,dbus,openssh-server,iproute2,iputils-ping,python3-minimal,libnss-myhostname,ca-certificates
 
 export DEBIAN_FRONTEND=noninteractive
@@ -30,6 +31,10 @@ install_tools() {
         apt-get install -q -y --no-install-recommends $missing
     fi
     has_compose && return 0
+    [ -n "$mirror" ] || {
+        echo "setup.sh: no mirror of Debian in /etc/apt: install Docker Compose v2 by hand" >&2
+        return 1
+    }
     # Debian 12 has no Compose v2. The pin keeps everything else of trixie out.
     printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
         "$mirror" >/etc/apt/sources.list.d/trixie.sources
@@ -46,7 +51,7 @@ make_standin() {
     if [ -n "${1:-}" ]; then
         cp -a --reflink=auto "$1" "$root"
     else
-        debootstrap --variant=minbase --include="$packages" bookworm "$root" "$mirror"
+        debootstrap --variant=minbase --include="$packages" bookworm "$root" ${mirror:+"$mirror"}
     fi
     : >"$root/etc/machine-id"
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/* "$root"/usr/share/locale/* "$root/etc/hostname" "$root/etc/resolv.conf"
