@@ -75,7 +75,7 @@ def test_a_missing_file_is_the_callers() -> None:
 
 
 def test_files_of_secrets_are_named_relative_to_the_bundle(source: str, tmp_path: Path) -> None:
-    """So that the output does not depend on where the source lies; and the file, even a missing one, is never opened."""
+    """So that the output does not depend on where the source lies; the file, even a missing one, is never opened."""
     made = compile_file(source, ["docker"], directory=str(tmp_path / "build" / "lab"))
     run = next(file.content.decode() for file in made.files if file.path == "docker/run")
     assert '"$bundle/"../../key' in run

@@ -1,4 +1,4 @@
-"""Inputs of any kind end in a diagnostic, quickly and in little memory: never in a traceback, never in half a bundle."""
+"""Inputs of any kind end in a diagnostic, quickly and in little memory: no traceback, no half a bundle."""
 
 from __future__ import annotations
 
