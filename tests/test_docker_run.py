@@ -136,6 +136,20 @@ def test_a_dry_run_prints_commands_and_makes_nothing(odd: Path, tmp_path: Path) 
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["bin", "it's a $bundle"]
 
 
+def test_a_dry_run_without_an_engine(odd: Path, tmp_path: Path) -> None:
+    """Shows what a current Docker would be told; what only an engine knows is refused, not asked for nevertheless."""
+    path = stub(tmp_path / "bin", "", "")
+    (tmp_path / "bin/docker").write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    shown = run(odd, "--dry-run", "up", PATH=path)
+    assert shown.returncode == 0
+    assert "showing what a current Docker would be told" in shown.stderr + shown.stdout
+    for command in (("status",), ("ssh", "a1"), ("logs", "a1"), ("fetch", "a1:/etc/hosts")):
+        done = run(odd, "--dry-run", *command, PATH=path)
+        assert done.returncode == 2, command
+        assert "daemon is not running" in done.stderr
+        assert "showing" not in done.stderr + done.stdout
+
+
 # Versions that are not here are played by a program that names them; what is here is asked in tests/docker/.
 @pytest.mark.parametrize(
     ("server", "answer", "case"),

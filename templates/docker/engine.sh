@@ -28,6 +28,8 @@ find_engine() {
         esac
     fi
     [ -n "$dry" ] || refuse "$answer"
+    # These ask the engine which containers there are, also in a dry run.
+    case $command in status | ssh | logs | fetch) refuse "$answer" ;; esac
     say "$answer; showing what a current Docker would be told"
     engine=docker kind=docker server=28.0 compose_program="docker compose" cgroup_case=${cgroup_case:-cgroup-v2}
 }
