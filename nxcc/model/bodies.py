@@ -9,7 +9,7 @@ from nxcc.model import environment as e
 from nxcc.model.expressions import Evaluator
 from nxcc.model.facts import Facts, Readers
 from nxcc.model.packages import package, script
-from nxcc.model.scope import Scope
+from nxcc.model.scope import NO_KEY, Scope
 from nxcc.model.sets import only_on, path_span
 from nxcc.model.topology import Topology
 from nxcc.model.users import user
@@ -111,7 +111,7 @@ class BodyReader(Topology):
 
     def define(self, path: tuple[str, ...], value: Value, span: Span) -> None:
         """Give an option a value."""
-        if isinstance(value, Unknown) or "" in path:
+        if isinstance(value, Unknown) or NO_KEY in path:
             return
         if path[0] == "nixpkgs":
             help = _NIXPKGS.get(

@@ -14,7 +14,7 @@ from nxcc.model import arithmetic
 from nxcc.model.environment import NamedFile
 from nxcc.model.lookup import NameReader
 from nxcc.model.names import FUNCTIONS, Names
-from nxcc.model.scope import GLOBAL, MAX_DIGITS, MAX_ELEMENTS, MAX_NESTED, RoleNames, Scope, TooDeep
+from nxcc.model.scope import GLOBAL, MAX_DIGITS, MAX_ELEMENTS, MAX_NESTED, NO_KEY, RoleNames, Scope, TooDeep
 from nxcc.model.sets import only_on, path_span, set_twice
 from nxcc.model.values import (
     UNKNOWN,
@@ -148,10 +148,11 @@ class Evaluator(NameReader):
         return False
 
     def key(self, key: t.Key, scope: Scope) -> str:
-        """An attribute name; "" after an error."""
+        """An attribute name; NO_KEY after an error."""
         if isinstance(key, t.Word):
             return key.text
-        return self.text(key, scope, "an attribute's name") or ""
+        text = self.text(key, scope, "an attribute's name")
+        return NO_KEY if text is None else text
 
     def path(self, node: t.Path | t.String, scope: Scope, *, nix: bool, what: str = "file or folder") -> str | None:
         """The absolute path of an existing file or folder that the output will refer to; None after an error."""
@@ -398,6 +399,10 @@ class Evaluator(NameReader):
                     self.log.add(
                         "NX0113", statement.span, name="on", where="inside a value", help="put `on` around the option"
                     )
+                continue
+            if NO_KEY in path:
+                found.pop()
+                unknown = True
                 continue
             unknown = unknown or isinstance(found[-1].value, Unknown)
         return UNKNOWN if unknown else Attributes(tuple(found))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nxcc.diagnostics.core import Label, Span
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model.names import FUNCTIONS, KINDS, Names, a, word_of
-from nxcc.model.scope import GLOBAL, MAX_ELEMENTS, MAX_TEXT, RoleNames, Scope, TooDeep
+from nxcc.model.scope import GLOBAL, MAX_ELEMENTS, MAX_TEXT, NO_KEY, RoleNames, Scope, TooDeep
 from nxcc.model.sets import lookup
 from nxcc.model.values import (
     UNKNOWN,
@@ -189,6 +189,8 @@ class NameReader:
             base = base.base
         keys.reverse()
         names = tuple(self.key(key, scope) for key in keys)
+        if NO_KEY in names:
+            return UNKNOWN
         if isinstance(base, t.Name) and base.text not in scope.spans:
             special = self._special(base, names, keys, node, scope)
             if special is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nxcc.model import environment as e
 from nxcc.model.expressions import Evaluator
-from nxcc.model.scope import GLOBAL, Scope
+from nxcc.model.scope import GLOBAL, NO_KEY, Scope
 from nxcc.model.values import (
     UNKNOWN,
     Interpolated,
@@ -46,7 +46,7 @@ def package(evaluator: Evaluator, node: t.Expression, scope: Scope) -> Value:
     if isinstance(statement, t.Input):
         return evaluator.value(node, scope)
     names = tuple(evaluator.key(key, scope) for key in keys)
-    return UNKNOWN if "" in names else Reference("pkgs", "pkgs", (base.text, *names))
+    return UNKNOWN if NO_KEY in names else Reference("pkgs", "pkgs", (base.text, *names))
 
 
 def libraries(evaluator: Evaluator, nodes: Sequence[t.Expression], scope: Scope) -> tuple[Value, ...]:

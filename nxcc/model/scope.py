@@ -21,6 +21,8 @@ MAX_TEXT = 2_000_000
 """How many characters a value may have in all that it is made of."""
 MAX_ELEMENTS = 200_000
 """How many elements a value may have in all, and all lists together that a source computes."""
+NO_KEY = "\0"
+"""An attribute name that has an error, which is reported; no source can spell it."""
 
 
 class Scope:
