@@ -12,6 +12,7 @@ from nxcc.emit.composition import composition
 from nxcc.emit.description import description, plain_data
 from nxcc.emit.flake import default, flake, inputs_of, inside
 from nxcc.emit.readme import readme
+from nxcc.emit.shell import word
 from nxcc.resources import resource
 from nxcc.sources import collect
 
@@ -98,10 +99,10 @@ def _lock(environment: Environment, path: str, log: Log) -> dict[str, Any] | Non
     wanted = inputs_of(environment)
     remote = {name: reference for name, reference in wanted.references.items() if not reference.startswith("path:")}
     span = environment.nixpkgs.span or Span(environment.sources[0], 0, 0)
-    file = lock_path(path)
+    file, typed = lock_path(path), word(path)
     if not os.path.exists(file):
         if remote:
-            log.add("NX0802", span, help=f"`nxcc lock {path}` fixes them, so that everybody builds the same")
+            log.add("NX0802", span, help=f"`nxcc lock {typed}` fixes them, so that everybody builds the same")
         return None
     try:
         lock = read_lock(file)
@@ -112,14 +113,16 @@ def _lock(environment: Environment, path: str, log: Log) -> dict[str, Any] | Non
             theirs = own if own in root else name
             if theirs not in root or not _same(lock, theirs, reference):
                 place = next((one.span for one in environment.inputs if one.name == name), span)
-                log.add("NX0803", place, name=name, help=f"`nxcc lock {path}` brings it up to date")
+                log.add("NX0803", place, name=name, help=f"`nxcc lock {typed}` brings it up to date")
                 return None
             chosen[name] = theirs
         return select(lock, chosen, {name: found for name, found in wanted.follows.items() if name in chosen})
     except LockError as error:
         log.add("NX0804", span, reason=str(error))
     except (KeyError, TypeError, AttributeError):
-        log.add("NX0804", span, reason=f"{os.path.basename(file)} is damaged", help=f"make it anew: `nxcc lock {path}`")
+        log.add(
+            "NX0804", span, reason=f"{os.path.basename(file)} is damaged", help=f"`nxcc lock {typed}` makes it anew"
+        )
     return None
 
 

@@ -347,6 +347,14 @@ def test_compile_without_a_flavour_lists_them(good: Path, nxcc: Nxcc, tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["env.nxc"]
 
 
+def test_commands_to_go_on_with_can_be_pasted(nxcc: Nxcc, tmp_path: Path) -> None:
+    (tmp_path / "my env.nxc").write_text('nixpkgs "github:NixOS/nixpkgs/nixos-25.11"\n' + GOOD)
+    assert "`nxcc compile 'my env.nxc' --flavour NAME`" in nxcc("compile", "my env.nxc").stderr
+    done = nxcc("compile", "my env.nxc", "-f", "docker", "-o", "my out")
+    assert "`nxcc lock 'my env.nxc'` fixes them" in done.stderr
+    assert done.stdout.endswith("next: 'my out/docker/run' build && 'my out/docker/run' up\n")
+
+
 def test_compile_of_standard_input_again(nxcc: Nxcc, tmp_path: Path) -> None:
     assert nxcc("compile", "-", "-f", "docker", stdin=GOOD).returncode == 0
     again = nxcc("compile", "-", stdin=GOOD)

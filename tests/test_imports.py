@@ -40,7 +40,7 @@ ALLOWED: dict[str, tuple[str, set[str]]] = {
     "check env.nxc --setup large": ("typer, lark", set()),
     "check env.nxc --flavour docker": ("typer, lark", set()),
     "show env.nxc --nodes": ("typer, lark", set()),
-    "compile env.nxc -o out --flavour all": ("typer, lark", {"yaml", "jinja2", "markupsafe", "json", "shlex"}),
+    "compile env.nxc -o out --flavour all": ("typer, lark", {"yaml", "jinja2", "markupsafe", "json"}),
 }
 
 # Modules of the standard library whose import is felt; several are loaded by typer or lark already.

@@ -195,9 +195,11 @@ def _united(asked: tuple[str, ...], listed: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _no_flavour(file: str, directory: str) -> NoReturn:
+    from nxcc.emit.shell import word
+
     misuse(
         f"no flavour is given, and {directory} is no bundle yet that could name some",
-        f"help: `nxcc compile {file} --flavour NAME`; NAME may be `{ALL}`",
+        f"help: `nxcc compile {word(file)} --flavour NAME`; NAME may be `{ALL}`",
         *flavour_list(),
     )
 
@@ -239,12 +241,12 @@ def _only_new(written: "Written") -> bool:
 
 def _next(directory: str, compilation: "Compilation") -> list[str]:
     """The commands that go on from the bundle, a line a flavour."""
-    from shlex import quote
+    from nxcc.emit.shell import word
 
     paths = {made.path for made in compilation.files}
     found = []
     for flavour in compilation.flavours:
         if f"{flavour}/run" in paths:
-            run = quote(os.path.join(directory, flavour, "run"))
+            run = word(os.path.join(directory, flavour, "run"))
             found.append(f"next: {run} build && {run} up")
     return found

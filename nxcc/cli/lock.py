@@ -47,7 +47,7 @@ def command(
     path = lock_path(file)
     previous = "" if update else _read(path)
     if not quiet and sys.stderr is not None and sys.stderr.isatty():
-        print(f"asking Nix for {len(inputs)} inputs …", file=sys.stderr)
+        print(f"asking Nix for {', '.join(inputs)} …", file=sys.stderr)
     try:
         text = make_lock(inputs, follows, previous=previous)
         lock = parse_lock(text)
