@@ -62,6 +62,14 @@ def stub(folder: Path, server: str, answer: str, compose: str = "2.26.1", name: 
     return f"{folder}:/usr/bin:/bin"
 
 
+def only(folder: Path) -> str:
+    """A PATH with the machine's tools, and no engine."""
+    folder.mkdir()
+    for tool in ("sh", "sed", "cut", "grep", "cksum", "tr", "readlink", "dirname", "head", "tail", "cat"):
+        (folder / tool).symlink_to(need(tool))
+    return str(folder)
+
+
 def test_shellcheck_finds_nothing(odd: Path, tmp_path: Path) -> None:
     made = make.environment("hosted", make.role("a"), settings=(make.settings(store="host"),))
     for script in (odd, make.write(tmp_path / "hosted", made), make.write(tmp_path / "trio", make.three_nodes())):
@@ -148,6 +156,12 @@ def test_a_dry_run_without_an_engine(odd: Path, tmp_path: Path) -> None:
         assert done.returncode == 2, command
         assert "daemon is not running" in done.stderr
         assert "showing" not in done.stderr + done.stdout
+
+
+def test_an_engine_that_is_missing_is_named_with_where_to_get_it(odd: Path, tmp_path: Path) -> None:
+    path = only(tmp_path / "tools")
+    assert "podman is not installed (https://podman.io/" in run(odd, "--engine", "podman", "status", PATH=path).stderr
+    assert "docker is not installed (https://docs.docker.com/" in run(odd, "status", PATH=path).stderr
 
 
 # Versions that are not here are played by a program that names them; what is here is asked in tests/docker/.

@@ -12,7 +12,9 @@ find_engine() {
     *) kind=docker ;;
     esac
     if ! command -v "$engine" >/dev/null; then
-        answer="$engine is not installed (https://docs.docker.com/engine/install/)"
+        where=https://docs.docker.com/engine/install/
+        [ "${engine##*/}" != podman ] || where=https://podman.io/docs/installation
+        answer="$engine is not installed ($where)"
     elif answer=$("$engine" version --format '{{.Server.Version}}' 2>&1); then
         server=$answer
         [ "$kind" = podman ] || at_least "$server" 20 10 || refuse "Docker $server is too old: 20.10 is the oldest that works"
