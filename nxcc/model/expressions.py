@@ -93,7 +93,9 @@ class Evaluator(NameReader):
         """A value that must be known now: names and interpolations resolved. ``what`` says what it is for."""
         value = resolved(self.value(node, scope))
         if nix_only(value):
-            self.log.add("NX0314", node.span, what=what, label=f"this is {describe(value)}")
+            label = "this names a package or Nix" if isinstance(value, Interpolated) else f"this is {describe(value)}"
+            help = _KNOWN_BY_NAME if what == READY else ()
+            self.log.add("NX0314", node.span, what=what, label=label, help=help)
             return UNKNOWN
         return value
 
@@ -460,6 +462,8 @@ _OTHER_WORDS = {
 }
 """What other languages call it: what it is here."""
 
+READY = "what ready means"
+_KNOWN_BY_NAME = "install the program with `packages` (a script of the role's is), and call it by its bare name"
 _ONLY_NIX = {"Nix": "this value", "what only Nix can compute": "this value"}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
-from nxcc.model.expressions import Evaluator
+from nxcc.model.expressions import READY, Evaluator
 from nxcc.model.scope import Scope
 from nxcc.model.values import (
     Attributes,
@@ -135,7 +135,7 @@ class Topology:
                 value = self.port(condition.value)
                 argument = None if value is None else str(plain(value))
             else:
-                value = self.evaluator.text(condition.value, self.scope, "what ready means")
+                value = self.evaluator.text(condition.value, self.scope, READY)
                 argument = value
             if value is None or argument is None:
                 continue
