@@ -151,7 +151,8 @@ def parameters(assignments: Iterable[str] | None) -> dict[str, str]:
     for assignment in assignments or ():
         name, equals, value = assignment.partition("=")
         if not equals or not name:
-            misuse(f"`--set {assignment}` has no value", f"help: write `--set {name or 'NAME'}=VALUE`")
+            missing = "value" if name else "name"
+            misuse(f"`--set {assignment}` has no {missing}", f"help: write `--set {name or 'NAME'}={value or 'VALUE'}`")
         values[name] = value
     return values
 
