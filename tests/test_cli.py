@@ -225,7 +225,10 @@ def test_wrong_options(good: Path, nxcc: Nxcc, arguments: list[str]) -> None:
 
 
 def test_a_parameter_without_name_or_value(good: Path, nxcc: Nxcc) -> None:
-    for given, said in {"=1": "has no name\nhelp: write `--set NAME=1`", "servers": "write `--set servers=VALUE`"}.items():
+    for given, said in {
+        "=1": "has no name\nhelp: write `--set NAME=1`",
+        "servers": "write `--set servers=VALUE`",
+    }.items():
         done = nxcc("check", "env.nxc", "--set", given)
         assert done.returncode == 2
         assert said in done.stderr
