@@ -262,6 +262,7 @@ class BodyReader(Topology):
             return
         if not statement.from_path:
             value = TextFile(_store_name(path), value)
+        self.facts.files.append((path, span, self.only))
         self.define(("systemd", "tmpfiles", "rules"), Items((_tmpfiles(path, dict(words), value),)), span)
 
     def absolute(self, path: str, span: Span) -> bool:

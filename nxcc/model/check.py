@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from nxcc.diagnostics.core import Log, Span
+    from nxcc.model.facts import Facts
 
 
 def check(environment: e.Environment, log: Log) -> None:
@@ -70,6 +71,15 @@ def _circles(waits: Mapping[str, Sequence[e.After]], log: Log) -> None:
                 log.add("NX0404", wait.span, cycle=" → ".join(cycle), label="this closes the circle")
             elif wait.role not in done and wait.role in waits:
                 path.append((wait.role, iter(waits[wait.role])))
+
+
+def files_twice(facts: Facts, log: Log) -> None:
+    """Refuse two files at one path outside of /etc: systemd-tmpfiles keeps the first and leaves out the other."""
+    for i, (path, span, only) in enumerate(facts.files):
+        for other, first, flavours in facts.files[:i]:
+            if other == path and first != span and _overlap(flavours, only):
+                log.add("NX0319", span, name=path, secondary=(Label(first, "the first one"),))
+                break
 
 
 def _mounts(environment: e.Environment, log: Log) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nxcc.diagnostics.core import Span
     from nxcc.model import environment as e
     from nxcc.model.scope import RoleNames, Scope
     from nxcc.model.values import Value
@@ -27,6 +28,7 @@ class Facts:
         self.kernels: list[e.Kernel] = []
         self.settings: list[e.Settings] = []
         self.secrets: list[str] = []
+        self.files: list[tuple[str, Span, tuple[str, ...]]] = []
 
     def extend(self, other: Facts) -> None:
         """Add what another body has."""
