@@ -78,6 +78,15 @@ def _words_for_signs(p: Place) -> str:
     return ""
 
 
+def _nix_words(p: Place) -> str:
+    word = re.search(r"[=\[(]\s*(with|rec)$", p.before)
+    if not word:
+        return ""
+    if word[1] == "rec":
+        return "a set is `{ … }`, without `rec`; a value that others need is a `let`"
+    return "packages are installed with `packages git htop`; elsewhere they are `pkgs.NAME`, without `with`"
+
+
 def _arrow(p: Place) -> str:
     if "ARROW" not in p.accepts:
         return ""
@@ -310,6 +319,7 @@ def _separator(p: Place) -> str:
 _RULES: tuple[Callable[[Place], str], ...] = (
     _comment,
     _words_for_signs,
+    _nix_words,
     _arrow,
     _hole,
     _missing_value,
