@@ -35,7 +35,8 @@ def package(evaluator: Evaluator, node: t.Expression, scope: Scope) -> Value:
         base = base.base
     assert isinstance(base, t.Name)
     statement = evaluator.names.values.get(base.text)
-    local = base.text in scope.spans
+    # Of the local names a `let` and a script are packages; a parameter of a profile is none, as one at top level.
+    local = base.text in scope.lazy or isinstance(plain(scope.values.get(base.text)), Reference)
     declared = isinstance(statement, t.Let | t.Script | t.Package) or (isinstance(statement, t.Input) and keys)
     if local or declared or base.text == "pkgs":
         value = evaluator.value(node, scope)
