@@ -108,8 +108,7 @@ class _Composition:
         for script in environment.scripts:
             yield Binding((script.name,), self._script(script, self.printer))
         if environment.scripts and any("script" in fragment.text for fragment in self.fragments):
-            paths = (Binding((s.name,), Interp((Var(s.name), f"/bin/{s.name}"))) for s in environment.scripts)
-            yield Binding(("script",), AttrSet(tuple(paths)))
+            yield _script_paths(environment.scripts)
         for path, name in self.adopted.items():
             adopt = Call(Var("import"), (PathLit("./nix/lib/adopt.nix"),))
             yield Binding((name,), Call(adopt, (Var("args"), self.printer.node(SourcePath(path)))))
@@ -173,6 +172,8 @@ class _Composition:
         module: Expr = AttrSet(tuple(bindings))
         local = [Binding((name,), printer.node(value)) for name, value in body.constants]
         local += [Binding((script.name,), self._script(script, printer)) for script in body.scripts]
+        if body.scripts and any("script" in fragment.text for fragment in _body_fragments(body, nix=True)):
+            local.append(_script_paths((*self.environment.scripts, *body.scripts)))
         if local:
             module = Let(tuple(local), module)
         config = any(_names(fragment, "config") for fragment in _body_fragments(body, gated=False))
@@ -223,6 +224,12 @@ class _Composition:
             if named:
                 scripts = (Binding((test.name,), self.printer.node(test.script)) for test in named)
                 yield Binding(("testScripts",), AttrSet(tuple(scripts)))
+
+
+def _script_paths(scripts: Iterable[e.Script]) -> Binding:
+    """What ``script.NAME`` is in the user's Nix."""
+    paths = (Binding((s.name,), Interp((Var(s.name), f"/bin/{s.name}"))) for s in scripts)
+    return Binding(("script",), AttrSet(tuple(paths)))
 
 
 def _condition(flavours: tuple[str, ...]) -> Expr:
@@ -288,17 +295,19 @@ def _body_values(body: e.Body, *, gated: bool = True) -> Iterator[Value]:
             yield from (one.value for one in inner.body.imports if one.body)
 
 
-def _body_fragments(body: e.Body, *, gated: bool = True) -> Iterator[Fragment]:
+def _body_fragments(body: e.Body, *, gated: bool = True, nix: bool = False) -> Iterator[Fragment]:
+    """The user's Nix in a body; with ``nix`` that of ``nix`` statements too."""
     for value in _body_values(body, gated=gated):
         yield from (part for part in walk(value) if isinstance(part, Fragment))
+    if nix:
+        yield from (one.value for one in body.imports if one.body and isinstance(one.value, Fragment))
 
 
 def _fragments(environment: e.Environment) -> Iterator[Fragment]:
     """All Nix of the user's that gets into the composition."""
     bodies = [role.body for role in environment.roles] + [module.body for module in environment.modules]
     for body in bodies:
-        yield from _body_fragments(body)
-        yield from (one.value for one in body.imports if isinstance(one.value, Fragment))
+        yield from _body_fragments(body, nix=True)
     values: Iterable[Value] = (
         *(constant.value for constant in environment.constants),
         *(script.content for script in environment.scripts),
