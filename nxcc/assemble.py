@@ -92,9 +92,9 @@ def _library() -> list[File]:
 def _lock(environment: Environment, path: str, log: Log) -> dict[str, Any] | None:
     """The part of env.lock that this compile needs; None, with a note, where there is no lock.
 
-    A lock that does not fit is reported, and used as far as it goes.
+    A lock that does not fit is reported, and not used.
     """
-    from nxcc.lock import LockError, lock_name, lock_path, read_lock, select
+    from nxcc.lock import LockError, asked_for, lock_name, lock_path, read_lock, select
 
     wanted = inputs_of(environment)
     remote = {name: reference for name, reference in wanted.references.items() if not reference.startswith("path:")}
@@ -111,7 +111,7 @@ def _lock(environment: Environment, path: str, log: Log) -> dict[str, Any] | Non
         for name, reference in remote.items():
             own = lock_name(name, environment.setup) if environment.setup else name
             theirs = own if own in root else name
-            if theirs not in root or not _same(lock, theirs, reference):
+            if theirs not in root or not asked_for(lock, theirs, reference):
                 place = next((one.span for one in environment.inputs if one.name == name), span)
                 log.add("NX0803", place, name=name, help=f"`nxcc lock {typed}` brings it up to date")
                 return None
@@ -124,13 +124,6 @@ def _lock(environment: Environment, path: str, log: Log) -> dict[str, Any] | Non
             "NX0804", span, reason=f"{os.path.basename(file)} is damaged", help=f"`nxcc lock {typed}` makes it anew"
         )
     return None
-
-
-def _same(lock: Mapping[str, Any], name: str, reference: str) -> bool:
-    """Whether an input of the lock was locked for this reference."""
-    from nxcc.lock import asked_for
-
-    return asked_for(lock, name, reference)
 
 
 def _locked_inputs(

@@ -129,6 +129,16 @@ class Printer:
     def _TextFile(self, value: v.TextFile) -> Expr:
         return Call(Select(Var("pkgs"), ("writeText",)), (value.name, self.node(value.content)))
 
+    def _NodeFile(self, value: v.NodeFile) -> Expr:
+        """A rule of tmpfiles.d(5): a link to the store, or a copy where mode or owner are asked for."""
+        owned = (value.mode, value.user, value.group)
+        words = " ".join(word or "-" for word in owned)
+        rule = f"{'C' if any(owned) else 'L+'} {tmpfiles_word(value.path)} {words} - "
+        content = self._Interpolated(v.Interpolated((value.content,)))
+        assert isinstance(content, Interp)
+        known = (part.replace("%", "%%") if isinstance(part, str) else part for part in content.parts)
+        return Interp((rule, *known))
+
     def _Modified(self, value: v.Modified) -> Expr:
         inner = self.node(value.value)
         if value.kind == "order":
@@ -190,6 +200,11 @@ def _texts(value: v.Value) -> bool:
         return _texts(value.operands[1]) and _texts(value.operands[2])
     texts = str | v.Interpolated | v.SourcePath | v.Reference | v.TextFile | v.ScriptPath | v.SecretPath | v.FlavourName
     return isinstance(value, texts)
+
+
+def tmpfiles_word(text: str) -> str:
+    """One quoted word of a rule of tmpfiles.d(5), where ``%`` begins a specifier."""
+    return '"' + "".join({"%": "%%", '"': '\\"', "\\": "\\\\"}.get(char, char) for char in text) + '"'
 
 
 def _select(base: Expr, path: tuple[str, ...]) -> Expr:

@@ -22,6 +22,7 @@ from nxcc.model.values import (
     Items,
     Modified,
     Named,
+    NodeFile,
     Quantity,
     Reference,
     SourcePath,
@@ -263,7 +264,8 @@ class BodyReader(Topology):
         if not statement.from_path:
             value = TextFile(_store_name(path), value)
         self.facts.files.append((path, span, self.only))
-        self.define(("systemd", "tmpfiles", "rules"), Items((_tmpfiles(path, dict(words), value),)), span)
+        mode, user, group = (word.text if word else "" for _, word in words)
+        self.define(("systemd", "tmpfiles", "rules"), Items((NodeFile(path, mode, user, group, value),)), span)
 
     def absolute(self, path: str, span: Span) -> bool:
         """Whether a path of the node's is absolute and clean; reported where not."""
@@ -362,11 +364,3 @@ def _store_name(path: str) -> str:
     """A name in the Nix store for the file at a path."""
     name = "".join(char if char.isascii() and (char.isalnum() or char in "+-._?=") else "-" for char in path)
     return name.strip("-.")[-80:] or "file"
-
-
-def _tmpfiles(path: str, words: dict[str, t.Word | None], value: Value) -> Value:
-    """A rule of tmpfiles.d(5): a link to the store, or a copy where mode or owner are asked for."""
-    quoted = '"' + "".join({"%": "%%", '"': '\\"', "\\": "\\\\"}.get(char, char) for char in path) + '"'
-    mode, owner, group = (words[key].text if words[key] else "-" for key in ("mode", "user", "group"))  # type: ignore[union-attr]
-    kind = "C" if any(words.values()) else "L+"
-    return Interpolated((f"{kind} {quoted} {mode} {owner} {group} - ", value))

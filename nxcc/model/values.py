@@ -100,6 +100,19 @@ class TextFile(NamedTuple):
     content: Value
 
 
+class NodeFile(NamedTuple):
+    """A file at a path of the node's outside of /etc: ``content`` is what it is a link to, or a copy of.
+
+    ``mode``, ``user`` and ``group`` are "" where not given.
+    """
+
+    path: str
+    mode: str
+    user: str
+    group: str
+    content: Value
+
+
 class Modified(NamedTuple):
     """An option's value with a priority or an order: ``kind`` is force, default, before, after or order."""
 
@@ -156,7 +169,7 @@ def parts(value: Value) -> tuple[Value, ...]:
         return value.items
     if isinstance(value, Attributes):
         return tuple(entry.value for entry in value.entries)
-    if isinstance(value, TextFile):
+    if isinstance(value, TextFile | NodeFile):
         return (value.content,)
     if isinstance(value, Operation):
         return value.operands
