@@ -17,7 +17,8 @@ let
   '';
 
   imageOf = role: toplevel: pkgs.dockerTools.streamLayeredImage {
-    name = "nxcc/${environment.name}-${role}";
+    # Engines refuse capitals here; names of environments and roles may have them.
+    name = lib.toLower "nxcc/${environment.name}-${role}";
     contents = [ (entry role toplevel) ];
     extraCommands = skeleton;
     config = {
