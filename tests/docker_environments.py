@@ -23,6 +23,7 @@ from nxcc.model.environment import (
     Secret,
     Settings,
     Share,
+    UseSecret,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def role(name: str, count: int = 0, **facts: Any) -> Role:
     """A role; a ``count`` of 0 is a single node of the role's name. Nodes are numbered by ``environment``."""
     names = [name] if not count else [f"{name}{i + 1}" for i in range(count)]
     nodes = tuple(Node(node, name, 0, "") for node in names)
+    facts["secrets"] = tuple(UseSecret(secret) for secret in facts.get("secrets", ()))
     return Role(name, "", bool(count), nodes, Body(), SPAN, **facts)
 
 

@@ -251,3 +251,23 @@ def test_all_conditions_must_hold_and_none_means_multi_user_target() -> None:
     assert "is-active --quiet multi-user.target" in health_check(make.role("a"))
     elsewhere = make.role("a", ready=(make.ready("port", "1")._replace(only=("vm",)),))
     assert health_check(elsewhere) == health_check(make.role("a"))
+
+
+def test_a_secret_of_another_flavour_is_not_given_to_containers(tmp_path: Path) -> None:
+    from nxcc import compile_file
+
+    source = """
+environment lab
+secret here
+secret there
+role a {
+  variable HERE = secret.here
+  on vm { variable THERE = secret.there }
+}
+"""
+    made = compile_file(str(tmp_path / "env.nxc"), ["docker"], source=source)
+    files = {file.path: file.content.decode() for file in made.files}
+    data = yaml.safe_load(files["docker/docker-compose.yml"])
+    assert list(data["secrets"]) == ["here"]
+    assert [secret["source"] for secret in data["services"]["a"]["secrets"]] == ["here"]
+    assert "there" not in files["docker/run"].partition("# ---")[0]

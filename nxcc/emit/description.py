@@ -108,7 +108,7 @@ def _role(role: e.Role) -> dict[str, Any]:
         "mounts": [_only({"directory": m.directory, "role": m.role, "source": m.source}, m.only) for m in role.mounts],
         "resources": [_only({"cpus": r.cpus, "memory": r.memory, "disk": r.disk}, r.only) for r in role.resources],
         "kernelParams": [_only({"parameters": list(k.parameters)}, k.only) for k in role.kernels if k.parameters],
-        "secrets": list(role.secrets),
+        "secrets": list(dict.fromkeys(use.name for use in role.secrets)),
         "settings": _settings(role.settings),
     }
     return data

@@ -124,6 +124,11 @@ def _shares(role: Role) -> list[Share]:
     return list(unique.values())
 
 
+def _secrets(role: Role) -> list[str]:
+    """The secrets that the role's nodes read here, each once."""
+    return list(dict.fromkeys(use.name for use in role.secrets if holds(use, NAME)))
+
+
 def _compose(environment: Environment) -> dict[str, Any]:
     services = {
         node.name: _service(environment, role, node, index)
@@ -137,7 +142,7 @@ def _compose(environment: Environment) -> dict[str, Any]:
     named = volumes(environment)
     if named:
         data["volumes"] = {name: {} for name in named.values()}
-    used = {name for role in environment.roles for name in role.secrets}
+    used = {name for role in environment.roles for name in _secrets(role)}
     secrets = {
         file: {"file": f"${{NXCC_STATE:?is not set: docker/run sets it and makes the secrets}}/secrets/{file}"}
         for secret in environment.secrets
@@ -214,7 +219,7 @@ def _service(environment: Environment, role: Role, node: Node, index: int) -> di
     kinds = {secret.name: secret.kind for secret in environment.secrets}
     secrets = [
         {"source": file, "target": f"{HOST}/secrets/{file}"}
-        for name in role.secrets
+        for name in _secrets(role)
         for file in _secret_files(name, kinds[name])
     ]
     if secrets:
@@ -356,7 +361,7 @@ def _run(environment: Environment) -> str:
     from nxcc.emit.shell import templates
     from nxcc.resources import resource
 
-    used = {name for role in environment.roles for name in role.secrets}
+    used = {name for role in environment.roles for name in _secrets(role)}
     links = environment.links
     emulated = any(fact is not None for link in links for fact in (link.delay, link.jitter, link.loss))
     head = (

@@ -155,8 +155,9 @@ class BodyReader(Topology):
             entries = tuple(Entry((key,), word.text, word.span) for key, word in words if word)
             self.definitions.append(e.Definition(("nxcc", "secrets", name), Attributes(entries), secret.span))
             self.feature("secrets")
-            if name not in self.facts.secrets:
-                self.facts.secrets.append(name)
+            use = e.UseSecret(name, self.only)
+            if use not in self.facts.secrets:
+                self.facts.secrets.append(use)
 
     def feature(self, name: str) -> None:
         """The body needs a module of nxcc's Nix library."""

@@ -98,6 +98,13 @@ class Kernel(NamedTuple):
     only: tuple[str, ...] = ()
 
 
+class UseSecret(NamedTuple):
+    """The role's nodes read the secret of that name."""
+
+    name: str
+    only: tuple[str, ...] = ()
+
+
 class Settings(NamedTuple):
     """Settings of one flavour: (name, values, place), a value being a literal or a word."""
 
@@ -182,7 +189,7 @@ class Role(NamedTuple):
     mounts: tuple[Mount, ...] = ()
     resources: tuple[Resources, ...] = ()
     kernels: tuple[Kernel, ...] = ()
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[UseSecret, ...] = ()
     settings: tuple[Settings, ...] = ()
 
 
@@ -370,6 +377,6 @@ class Environment(NamedTuple):
         raise KeyError(name)
 
 
-def holds(fact: Ports | Publish | Ready | Share | Mount | After | Resources | Kernel, flavour: str) -> bool:
+def holds(fact: Ports | Publish | Ready | Share | Mount | After | Resources | Kernel | UseSecret, flavour: str) -> bool:
     """Whether a fact holds in a flavour."""
     return not fact.only or flavour in fact.only

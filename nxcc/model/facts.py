@@ -27,7 +27,7 @@ class Facts:
         self.resources: list[e.Resources] = []
         self.kernels: list[e.Kernel] = []
         self.settings: list[e.Settings] = []
-        self.secrets: list[str] = []
+        self.secrets: list[e.UseSecret] = []
         self.files: list[tuple[str, Span, tuple[str, ...]]] = []
 
     def extend(self, other: Facts) -> None:
