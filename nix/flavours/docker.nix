@@ -102,7 +102,7 @@ in
     ];
   };
 
-  packages = systems:
+  packages = { systems, ... }:
     let
       toplevels = toplevelsOf systems;
     in

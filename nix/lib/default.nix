@@ -71,28 +71,36 @@ let
 
   nixosSystem = compat.nixosSystem { inherit pkgs system; };
 
-  # One file a flavour, named like it.
+  # One file a flavour, named like it: its `module` is a part of every role, `packages` makes what its `run` builds of
+  # the roles' systems, or of their modules.
   flavours = lib.mapAttrs'
     (file: _: lib.nameValuePair (lib.removeSuffix ".nix" file)
-      (import (../flavours + "/${file}") { inherit lib pkgs compat environment settings; }))
+      (import (../flavours + "/${file}") { inherit lib pkgs compat environment settings modulesPath; }))
     (builtins.readDir ../flavours);
 
-  systems = lib.mapAttrs
+  # The module of each role in each flavour: all that its system consists of, nixpkgs aside.
+  modules = lib.mapAttrs
     (name: flavour:
       let
         called = compositionOf { inherit name; };
       in
       lib.mapAttrs
-        (role: module: nixosSystem [
-          ../modules/flavour.nix
-          { nxcc.flavour = name; }
-          flavour.module
-          { _file = "role ${role} of ${toString composition}"; imports = [ module ]; }
-        ])
+        (role: module: {
+          imports = [
+            ../modules/flavour.nix
+            flavour.module
+            { _file = "role ${role} of ${toString composition}"; imports = [ module ]; }
+          ];
+          nxcc = { inherit environment role; flavour = name; };
+        })
         (called.roles or called.nodes))
     flavours;
 
-  packages = lib.foldl' (found: name: found // flavours.${name}.packages systems.${name}) { }
+  systems = lib.mapAttrs (_: lib.mapAttrs (_: module: nixosSystem [ module ])) modules;
+
+  packages = lib.foldl'
+    (found: name: found // flavours.${name}.packages { systems = systems.${name}; modules = modules.${name}; })
+    { }
     (builtins.attrNames flavours);
 in
 packages // {
