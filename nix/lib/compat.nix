@@ -27,6 +27,13 @@ rec {
   utilLinux = pkgs: pkgs.util-linux or pkgs.utillinux;
   getent = pkgs: lib.getBin pkgs.stdenv.cc.libc;
 
+  # A module with drivers and firmware for most machines: an option since 25.05, a profile before.
+  allHardware = modulesPath:
+    if builtins.pathExists (modulesPath + "/hardware/all-hardware.nix") then
+      { hardware.enableAllHardware = lib.mkDefault true; }
+    else
+      { imports = [ (modulesPath + "/profiles/all-hardware.nix") ]; };
+
   # Extends a package scope by `final: prev: { … }`: until 23.11 `overrideScope` took its arguments the other way round.
   overrideScope = scope: scope.${if atLeast "23.11" then "overrideScope" else "overrideScope'"};
   isScope = value: builtins.isAttrs value && value ? ${if atLeast "23.11" then "overrideScope" else "overrideScope'"};
