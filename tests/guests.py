@@ -69,8 +69,10 @@ def libraries(program: str) -> list[str]:
     return re.findall(r"(/\S+) \(0x", done.stdout)
 
 
-def cpio(files: Mapping[str, bytes]) -> Iterator[bytes]:
-    """An uncompressed initramfs of executable files and of the folders that hold them.
+def cpio(files: Mapping[str, bytes] | Mapping[str, str], mode: int = 0o100755) -> Iterator[bytes]:
+    """An uncompressed initramfs of files, executable unless ``mode`` says otherwise, and of the folders that hold them.
+
+    Links have the mode 0o120777 and what they name as content. Several such archives may follow each other.
 
     The format is "newc", https://docs.kernel.org/driver-api/early-userspace/buffer-format.html. Not compressed: a
     guest without acceleration reads more faster than it unpacks less.
@@ -78,7 +80,7 @@ def cpio(files: Mapping[str, bytes]) -> Iterator[bytes]:
     folders = {str(parent) for name in files for parent in Path(name).parents} - {"."}
     folders |= {"dev", "proc", "sys", "run", "tmp", "etc"}
     entries = [(name, 0o040755, b"") for name in sorted(folders)]
-    entries += [(name, 0o100755, data) for name, data in files.items()]
+    entries += [(name, mode, data.encode() if isinstance(data, str) else data) for name, data in files.items()]
     for number, (name, mode, data) in enumerate([*entries, ("TRAILER!!!", 0, b"")], 1):
         fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
         head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
