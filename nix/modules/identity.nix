@@ -1,0 +1,135 @@
+# Who a node is comes at run time: one image serves all nodes of a role. The contract is docs/nodes.md.
+{ config, lib, options, pkgs, ... }:
+
+let
+  compat = import ../lib/compat.nix { inherit lib; };
+
+  # What the role's own configuration puts into /etc/hosts; identity.sh adds the nodes.
+  base = pkgs.runCommand "nxcc-hosts" { preferLocalBuild = true; } ''
+    cat ${lib.concatMapStringsSep " " (file: lib.escapeShellArg "${file}") config.networking.hostFiles} > $out
+  '';
+
+  command = pkgs.writeScriptBin "nxcc-identity" ''
+    #!${pkgs.runtimeShell}
+    export PATH=${lib.makeBinPath [ pkgs.coreutils pkgs.gnutar (compat.iproute pkgs) pkgs.kmod pkgs.systemd ]}
+    export NXCC_HOSTS_BASE=${base}
+    exec ${pkgs.runtimeShell} ${./identity.sh} "$@"
+  '';
+
+  role = lib.findFirst (one: (one.name or null) == config.nxcc.role) null (config.nxcc.environment.roles or [ ]);
+
+  # Virtual machines have two cards: QEMU's own network first, then that of the nodes.
+  isVirtual = builtins.elem config.nxcc.flavour [ "vm" "vm-ramdisk" ];
+  private = "eth1";
+in
+{
+  imports = [ ./flavour.nix ];
+
+  config = lib.mkMerge [
+    {
+      environment.systemPackages = [ command ];
+
+      systemd.services.nxcc-identity = {
+        description = "Identity of this node";
+        wantedBy = [ "multi-user.target" "nxcc-provision.target" ];
+        wants = [ "network-pre.target" ];
+        # Host keys and keys of root are there before anyone can log in, the address before anything looks for one.
+        before = [
+          "network-pre.target"
+          "network.target"
+          "sshd-keygen.service"
+          "sshd.service"
+          "sshd.socket"
+          "shutdown.target"
+        ];
+        after = [ "local-fs.target" "systemd-modules-load.service" ];
+        conflicts = [ "shutdown.target" ];
+        unitConfig.DefaultDependencies = false;
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+          TimeoutStartSec = "60s";
+          StandardOutput = "journal+console";
+          StandardError = "journal+console";
+          ExecStart = "${command}/bin/nxcc-identity";
+        };
+      };
+
+      # What a node needs to be reached and nothing of its role: whoever delivers the rest then starts default.target.
+      # Units that a system does not have are passed over.
+      systemd.targets.nxcc-provision = {
+        description = "Node waits for its identity and secrets";
+        requires = [ "basic.target" ];
+        wants = [
+          "NetworkManager.service"
+          "dhcpcd.service"
+          "firewall.service"
+          "network-online.target"
+          "network-setup.service"
+          "network.target"
+          "nftables.service"
+          "nss-lookup.target"
+          "nxcc-identity.service"
+          "nxcc-peers.service"
+          "sshd.service"
+          "sshd.socket"
+          "systemd-networkd.service"
+          "systemd-resolved.service"
+          "systemd-user-sessions.service"
+        ];
+        after = [ "basic.target" "rescue.service" "rescue.target" ];
+        conflicts = [ "rescue.service" "rescue.target" ];
+        unitConfig.AllowIsolate = true;
+      };
+
+      # A string: the file is made at run time.
+      environment.etc.hosts.source = lib.mkForce "/run/nxcc/hosts";
+
+      services.openssh = {
+        enable = lib.mkOverride 1100 true;
+        authorizedKeysFiles = [ "/run/nxcc/authorized_keys/%u" ];
+        # Without hardware virtualisation an RSA key of 4096 bits takes minutes.
+        hostKeys = lib.mkOverride 1100 [{ type = "ed25519"; path = "/etc/ssh/ssh_host_ed25519_key"; }];
+      };
+    }
+
+    # Until 22.11 options of their own, and since then names that warn.
+    (compat.definitions options (
+      [
+        [
+          "services.openssh.settings"
+          {
+            PasswordAuthentication = lib.mkOverride 1100 false;
+            KbdInteractiveAuthentication = lib.mkOverride 1100 false;
+          }
+        ]
+        # Root's keys come at run time: NixOS cannot see that someone can log in.
+        [ "users.allowNoPasswordLogin" (lib.mkOverride 1100 true) ]
+        # systemd's stage 1 has a copy of the host name, and with it each role an initrd of its own.
+        [ "boot.initrd.systemd.contents" { "/etc/hostname".text = lib.mkForce ""; } ]
+      ]
+      ++ lib.optionals (!compat.atLeast "23.05") [
+        [ "services.openssh.passwordAuthentication" (lib.mkOverride 1100 false) ]
+        [ "services.openssh.challengeResponseAuthentication" (lib.mkOverride 1100 false) ]
+      ]
+    ))
+
+    (lib.mkIf (role != null) {
+      # Nodes of a role with a count share a system: their names come at run time, and nothing else sets one.
+      networking.hostName = lib.mkDefault (
+        if role.counted or true then "" else builtins.head (role.nodes or [ config.nxcc.role ])
+      );
+    })
+
+    (lib.mkIf isVirtual {
+      networking.usePredictableInterfaceNames = lib.mkOverride 900 false;
+      # Its address is identity.sh's business.
+      networking.dhcpcd.denyInterfaces = [ private ];
+      networking.networkmanager.unmanaged = [ "interface-name:${private}" ];
+      systemd.network.networks."01-nxcc" = {
+        matchConfig.Name = private;
+        linkConfig.Unmanaged = "yes";
+      };
+    })
+  ];
+}
