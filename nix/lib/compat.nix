@@ -34,6 +34,41 @@ rec {
     else
       { imports = [ (modulesPath + "/profiles/all-hardware.nix") ]; };
 
+  # Whether boot.initrd.systemd.root can be null, which leaves `root=` to the boot loader: somewhere from 24.11 on.
+  rootOfLoader = options:
+    lib.hasAttrByPath [ "boot" "initrd" "systemd" "root" ] options && options.boot.initrd.systemd.root.type.check null;
+
+  # Options of an overlay in fileSystems. `overlay` is there since 24.05; it knows where stage 1 mounts the root, which
+  # systemd's stage 1 does not see in options. The scripted one always did.
+  overlay = directories@{ lowerdir, upperdir, workdir }:
+    if atLeast "24.05" then { overlay = directories // { lowerdir = [ lowerdir ]; }; }
+    else {
+      device = "overlay";
+      fsType = "overlay";
+      options = lib.mapAttrsToList (name: directory: "${name}=${directory}") directories;
+    };
+
+  # More threads than one for a squashfs. Linux chooses at the mount since 6.2, in kernels of NixOS since 23.05; before,
+  # they were built to use several.
+  squashfsOptions = kernel:
+    lib.optional (atLeast "24.05" && lib.versionAtLeast kernel.version "6.2") "threads=multi";
+
+  # Whether stage 1 is systemd, the default since 26.05. It formats file systems with `autoFormat`, and the options
+  # for commands in stage 1 must be empty; the scripted one does neither.
+  systemdInStage1 = config: config.boot.initrd.systemd.enable or false;
+
+  # A kexec that runs on any Linux: kexec-tools had no hyphen until 21.11.
+  staticKexec = pkgs: lib.getBin (pkgs.pkgsStatic.kexec-tools or pkgs.pkgsStatic.kexectools);
+
+  # A squashfs of the closures of some paths, with /nix-path-registration in it. `comp` has always been an argument;
+  # without it 20.09 takes xz, which costs minutes.
+  squashfs = pkgs: storeContents:
+    pkgs.callPackage (pkgs.path + "/nixos/lib/make-squashfs.nix") {
+      inherit storeContents;
+      # On 450 MB of programs: level 3 has 8 % more bytes, 15 has 1 % less in four times the time.
+      comp = "zstd -Xcompression-level 9";
+    };
+
   # Extends a package scope by `final: prev: { … }`: until 23.11 `overrideScope` took its arguments the other way round.
   overrideScope = scope: scope.${if atLeast "23.11" then "overrideScope" else "overrideScope'"};
   isScope = value: builtins.isAttrs value && value ? ${if atLeast "23.11" then "overrideScope" else "overrideScope'"};

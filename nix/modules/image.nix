@@ -1,0 +1,72 @@
+# A system that Kadeploy unpacks from an archive: what it finds at its first boot, and leaves for the next.
+{ config, lib, options, pkgs, ... }:
+
+let
+  compat = import ../lib/compat.nix { inherit lib; };
+  inherit (config.nxcc) environment role;
+in
+{
+  imports = [ ./flavour.nix ];
+
+  config = lib.mkMerge [
+    {
+      # Kadeploy's own grub.cfg or its kexec starts the node; the site's scripts may want to run grub-install from
+      # within the image.
+      boot.loader.grub.enable = lib.mkDefault true;
+      boot.loader.grub.device = lib.mkDefault "nodev";
+
+      # systemd mounts the root that the loader names read-only without it, and activation writes.
+      boot.kernelParams = [ "rw" ];
+
+      # The words of an environment's name, and a version: tools ask it which image a node has.
+      environment.etc."grid5000/release".text = lib.mkDefault "${environment.name or "nxcc"}-${role}-1\n";
+
+      # The site's postinstall put udev rules of its own into a real folder, where NixOS has a link. They are kept
+      # apart and given to udev at each boot; NixOS's folder gets its place.
+      systemd.services.nxcc-site-rules = {
+        description = "Device names of the site";
+        wantedBy = [ "sysinit.target" ];
+        before = [ "systemd-udevd.service" "systemd-udev-trigger.service" ];
+        unitConfig.DefaultDependencies = false;
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+        };
+        path = [ pkgs.coreutils ];
+        script = "exec ${pkgs.runtimeShell} ${./site-rules.sh}";
+      };
+    }
+    (lib.mkIf (config.nix.enable or true) {
+      # The archive brings a store without a database.
+      systemd.services.nxcc-store = {
+        description = "Database of the store that came with the image";
+        wantedBy = [ "multi-user.target" ];
+        before = [ "nix-daemon.service" "nix-daemon.socket" ];
+        unitConfig = {
+          ConditionPathExists = "/nix-path-registration";
+          DefaultDependencies = false;
+          RequiresMountsFor = "/nix/var";
+        };
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+        };
+        environment.HOME = "/root";
+        path = [ config.nix.package pkgs.coreutils ];
+        script = ''
+          nix-store --load-db < /nix-path-registration
+          nix-env --profile /nix/var/nix/profiles/system --set "$(readlink -f /run/current-system)"
+          rm /nix-path-registration
+        '';
+      };
+    })
+    (compat.definitions options (
+      [
+        # Kadeploy writes the user's key into root's home.
+        [ "services.openssh.authorizedKeysInHomedir" (lib.mkDefault true) ]
+      ]
+      # Kadeploy names the root unless somebody did; NixOS does, in its stage 1 of systemd.
+      ++ lib.optional (compat.rootOfLoader options) [ "boot.initrd.systemd.root" (lib.mkDefault null) ]
+    ))
+  ];
+}
