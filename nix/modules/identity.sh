@@ -17,6 +17,8 @@
 #   NXCC_HOSTNAME       the kernel's host name: /proc/sys/kernel/hostname
 #   NXCC_WAIT           tenths of a second that a network card may take to appear: 100
 set -fu
+LC_ALL=C
+export LC_ALL
 
 run=${NXCC_RUN:-/run/nxcc}
 base=${NXCC_HOSTS_BASE:-}
@@ -66,10 +68,10 @@ is_address() {
     *.*.*.*) ;;
     *) return 1 ;;
     esac
-    rest=$1.
-    while [ -n "$rest" ]; do
-        is_byte "${rest%%.*}" || return 1
-        rest=${rest#*.}
+    bytes=$1.
+    while [ -n "$bytes" ]; do
+        is_byte "${bytes%%.*}" || return 1
+        bytes=${bytes#*.}
     done
 }
 
@@ -158,18 +160,18 @@ find_nodes() {
     for source in "$host/nodes" "$fw_cfg/opt/nxcc/nodes/raw" "$run/nodes"; do
         if [ ! -e "$source" ]; then continue; fi
         some=1
-        if ! cat "$source" >"$run/nodes.$$"; then
+        if ! cat "$source" >"$run/.nodes.$$"; then
             bad "cannot read the nodes file $source"
-        elif check_nodes "$run/nodes.$$"; then
-            nodes=$source
+        elif check_nodes "$run/.nodes.$$"; then
             say "nodes file: $source, $count nodes"
-            if [ "$source" != "$run/nodes" ]; then put 0644 "$run/nodes" <"$run/nodes.$$" || failed=1; fi
+            nodes=$source
+            if [ "$source" != "$run/nodes" ]; then put 0644 "$run/nodes" <"$run/.nodes.$$" || failed=1; fi
+            break
         else
             bad "the nodes file $source is broken: it has no line ADDRESS NAME ROLE"
         fi
-        rm -f "$run/nodes.$$"
-        if [ -n "$nodes" ]; then return; fi
     done
+    rm -f "$run/.nodes.$$"
     if [ -z "$some" ]; then say 'there is no nodes file'; fi
 }
 
