@@ -17,12 +17,12 @@ GROUP = "nxcc.flavours"
 # Name -> (module, class). A new flavour is a row here, a file, a template folder and a Nix file.
 BUILTIN: dict[str, tuple[str, str]] = {
     "docker": ("nxcc.flavours.docker", "Docker"),
+    "vm": ("nxcc.flavours.vm", "Vm"),
+    "vm-ramdisk": ("nxcc.flavours.vm_ramdisk", "VmRamdisk"),
 }
 
 # Names that the language knows (`on vm { … }` is no typing error) and this release does not compile.
-PLANNED: frozenset[str] = frozenset(
-    ("vm", "vm-ramdisk", "g5k-ramdisk", "g5k-image", "g5k-nfs-store", "nixos-test", "enoslib", "execo")
-)
+PLANNED: frozenset[str] = frozenset(("g5k-ramdisk", "g5k-image", "g5k-nfs-store", "nixos-test", "enoslib", "execo"))
 
 
 def names() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nxcc.flavours.base import Flavour, Setting, setting
+from nxcc.flavours.base import Flavour, Setting, script, secret_files, secrets_of, setting
 from nxcc.model.environment import holds
 
 if TYPE_CHECKING:
@@ -20,8 +20,19 @@ NAME = "docker"
 # Where every node finds what the launching machine gives it; a tmpfs that root alone may enter.
 HOST = "/run/nxcc/host"
 
-# `run` is the rendered run.sh.j2 (what depends on the environment) and these as they are, in this order.
-RUN_PARTS = ("base", "engine", "images", "secrets", "up", "down", "nodes", "main")
+# `run` is the rendered run.sh.j2 (what depends on the environment) and these templates as they are, in this order.
+RUN_PARTS = (
+    "run/base",
+    "docker/engine",
+    "run/built",
+    "docker/images",
+    "run/secrets",
+    "docker/up",
+    "docker/down",
+    "run/fetch",
+    "docker/nodes",
+    "docker/main",
+)
 
 # Compose files beside docker-compose.yml, for what engines do differently; `run` picks one of them.
 CGROUP_CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -124,11 +135,6 @@ def _shares(role: Role) -> list[Share]:
     return list(unique.values())
 
 
-def _secrets(role: Role) -> list[str]:
-    """The secrets that the role's nodes read here, each once."""
-    return list(dict.fromkeys(use.name for use in role.secrets if holds(use, NAME)))
-
-
 def _compose(environment: Environment) -> dict[str, Any]:
     services = {
         node.name: _service(environment, role, node, index)
@@ -142,12 +148,12 @@ def _compose(environment: Environment) -> dict[str, Any]:
     named = volumes(environment)
     if named:
         data["volumes"] = {name: {} for name in named.values()}
-    used = {name for role in environment.roles for name in _secrets(role)}
+    used = {name for role in environment.roles for name in secrets_of(role, NAME)}
     secrets = {
         file: {"file": f"${{NXCC_STATE:?is not set: docker/run sets it and makes the secrets}}/secrets/{file}"}
         for secret in environment.secrets
         if secret.name in used
-        for file in _secret_files(secret.name, secret.kind)
+        for file in secret_files(secret.name, secret.kind)
     }
     if secrets:
         data["secrets"] = secrets
@@ -219,8 +225,8 @@ def _service(environment: Environment, role: Role, node: Node, index: int) -> di
     kinds = {secret.name: secret.kind for secret in environment.secrets}
     secrets = [
         {"source": file, "target": f"{HOST}/secrets/{file}"}
-        for name in _secrets(role)
-        for file in _secret_files(name, kinds[name])
+        for name in secrets_of(role, NAME)
+        for file in secret_files(name, kinds[name])
     ]
     if secrets:
         service["secrets"] = secrets
@@ -241,10 +247,6 @@ def _service(environment: Environment, role: Role, node: Node, index: int) -> di
         "start_period": "1h",
     }
     return service
-
-
-def _secret_files(name: str, kind: str) -> tuple[str, ...]:
-    return (name, f"{name}.pub") if kind == "ssh-key" else (name,)
 
 
 def _bind(source: str, target: str) -> dict[str, Any]:
@@ -359,9 +361,8 @@ def _common(nodes: list[dict[str, Any]]) -> dict[str, Any]:
 def _run(environment: Environment) -> str:
     from nxcc.bundle import JOURNAL
     from nxcc.emit.shell import templates
-    from nxcc.resources import resource
 
-    used = {name for role in environment.roles for name in _secrets(role)}
+    used = {name for role in environment.roles for name in secrets_of(role, NAME)}
     links = environment.links
     emulated = any(fact is not None for link in links for fact in (link.delay, link.jitter, link.loss))
     head = (
@@ -387,8 +388,4 @@ def _run(environment: Environment) -> str:
             tests=bool(environment.tests),
         )
     )
-    parts = [head]
-    for part in RUN_PARTS:
-        with open(resource("templates", "docker", f"{part}.sh"), encoding="utf-8") as file:
-            parts.append(file.read())
-    return "\n".join(parts)
+    return script(head, RUN_PARTS)

@@ -28,6 +28,7 @@ WORDS = {
     "after": "`after`",
     "secrets": "`secret`",
     "trust": "`trust none`",
+    "system": "`system`",
 }
 
 
@@ -37,10 +38,12 @@ def unhonoured(environment: Environment, flavour: Flavour, log: Log, *, leave_ou
     With ``leave_out`` a flavour that cannot is left out with a warning; without, its errors are errors.
     """
     refused: list[tuple[str, Span, str]] = []
-    for kind, span in _uses(environment, flavour.name):
-        if kind not in flavour.ignores:
-            continue
-        severity, why = flavour.ignores[kind]
+    losses = [
+        (kind, span, *flavour.ignores[kind])
+        for kind, span in _uses(environment, flavour.name)
+        if kind in flavour.ignores
+    ]
+    for kind, span, severity, why in (*losses, *flavour.losses(environment)):
         if severity == "error":
             refused.append((kind, span, why))
         else:

@@ -40,13 +40,5 @@ remove_state() {
             done
         done <"$own/images.txt"
     fi
-    act rm -rf -- "$own"
-    [ -z "$dry" ] || return 0
-    locked=
-    # The times of what no longer is; with another flavour's state beside, its own stay.
-    set -- "$state"/*/
-    if [ ! -d "$1" ]; then
-        rm -f -- "$state/phases.json"
-        rmdir -- "$state" 2>/dev/null || :
-    fi
+    forget_state
 }

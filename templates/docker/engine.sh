@@ -36,16 +36,6 @@ find_engine() {
     engine=docker kind=docker server=28.0 compose_program="docker compose" cgroup_case=${cgroup_case:-cgroup-v2}
 }
 
-# Whether a version is not below another: VERSION MAJOR MINOR
-at_least() {
-    major=${1#v}
-    minor=${major#*.}
-    major=${major%%.*}
-    minor=${minor%%[!0-9]*}
-    case $major in '' | *[!0-9]*) return 0 ;; esac
-    [ "$major" -gt "$2" ] || { [ "$major" -eq "$2" ] && [ "${minor:-0}" -ge "$3" ]; }
-}
-
 find_compose() {
     old=
     for compose_program in "$engine compose" docker-compose podman-compose; do

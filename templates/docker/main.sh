@@ -35,7 +35,7 @@ USAGE
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 bundle=${here%/*}
 state=$bundle.state
-own=$state/docker
+own=$state/$flavour
 mask=$(umask)
 umask 077
 

@@ -1,7 +1,4 @@
-# --- single nodes: ssh, logs, fetch; and test ---
-
-# Where the tools of a node are, NixOS or not.
-node_path='PATH=/run/wrappers/bin:/run/current-system/sw/bin:/usr/bin:/bin:/usr/sbin:/sbin; export PATH'
+# --- single nodes: ssh, logs; and test ---
 
 # Sets container to that of a running node: NODE
 find_node() {
@@ -13,6 +10,9 @@ find_node() {
         container=$project-$1-1
     fi
 }
+
+# Runs a script of sh on the node that find_node found, its input and output ours: SCRIPT [WORDS AS $0, $1 …]
+on_node() { act "$engine" exec -i "$container" /bin/sh -c "$@"; }
 
 do_ssh() {
     [ "$#" -gt 0 ] || refuse "ssh NODE [COMMAND]"
@@ -52,37 +52,6 @@ show_logs() {
     else
         "$engine" logs "$container" 2>&1 | tr -d '\r'
     fi
-}
-
-do_fetch() {
-    case ${1:-} in ?*:?*) ;; *) refuse "fetch NODE:PATH [FOLDER]" ;; esac
-    node=${1%%:*}
-    path=${1#*:}
-    while [ "${path%/}" != "$path" ] && [ "$path" != / ]; do path=${path%/}; done
-    folder=${2:-.}
-    find_node "$node"
-    parent=.
-    case $path in
-    */*)
-        parent=${path%/*}
-        parent=${parent:-/}
-        ;;
-    esac
-    base=${path##*/}
-    base=${base:-.}
-    # Not the engine's own copy, which sees no tmpfs: /run, /tmp.
-    # shellcheck disable=SC2016 # for the node's shell
-    set -- exec -i "$container" /bin/sh -c "$node_path"'; exec tar -C "$1" -cf - -- "$2"' sh "$parent" "$base"
-    if [ -n "$dry" ]; then
-        act "$engine" "$@"
-        say "then tar unpacks that into $folder"
-        return 0
-    fi
-    umask "$mask"
-    mkdir -p -- "$folder"
-    # The status of a pipe is its last command's: the first one's goes another way.
-    outcome=$({ { "$engine" "$@" 3>&- </dev/null && echo sent >&3 || echo failed >&3; } | tar -C "$folder" -xof - 3>&-; } 3>&1) || :
-    [ "$outcome" = sent ] || die "cannot fetch $path of $node"
 }
 
 do_test() {

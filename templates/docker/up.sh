@@ -24,6 +24,7 @@ do_up() {
     # In the background, for it waits itself for nodes that others come after, and knows no deadline.
     compose up -d --remove-orphans >"$own/up.log" 2>&1 </dev/null &
     composing=$!
+    children=$composing
     wait_ready
     finish
     if [ ! -e "$own/ready" ]; then printf '%s %s\n' "$(now)" "$(clock)" >"$own/ready"; fi
@@ -62,6 +63,7 @@ NODES
         fi
         if [ -n "$composing" ] && ! kill -0 "$composing" 2>/dev/null; then
             # A node that stood still from an earlier time may count as failed until compose has started it.
+            children=
             if wait "$composing"; then composing=; else
                 composing=
                 compose_failed

@@ -4,13 +4,13 @@ say() { printf '%s\n' "$*" >&2; }
 
 # Something went wrong: exit 1.
 die() {
-    say "docker/run: $*"
+    say "$flavour/run: $*"
     exit 1
 }
 
 # Wrong usage, or this machine lacks something: exit 2.
 refuse() {
-    say "docker/run: $*"
+    say "$flavour/run: $*"
     exit 2
 }
 
@@ -62,10 +62,10 @@ record() {
         printf '['
         separator=
         for list in "$state"/*/phases; do
-            flavour=${list%/phases}
+            of=${list%/phases}
             while read -r name start seconds; do
                 printf '%s\n  {"flavour": "%s", "phase": "%s", "start": "%s", "seconds": %s}' \
-                    "$separator" "${flavour##*/}" "$name" "$start" "$seconds"
+                    "$separator" "${of##*/}" "$name" "$start" "$seconds"
                 separator=,
             done <"$list"
         done
@@ -79,6 +79,19 @@ make_state() {
     [ -z "$dry" ] || return 0
     mkdir -p "$own"
     chmod 700 "$state" "$own" || die "$state is not yours"
+}
+
+# down --all: what this flavour keeps goes, secrets among it. Other flavours' parts of the state stay.
+forget_state() {
+    act rm -rf -- "$own"
+    [ -z "$dry" ] || return 0
+    locked=
+    # The times of what no longer is; with another flavour's state beside, its own stay.
+    set -- "$state"/*/
+    if [ ! -d "$1" ]; then
+        rm -f -- "$state/phases.json"
+        rmdir -- "$state" 2>/dev/null || :
+    fi
 }
 
 # One at a time: a second `run` that would change the same nodes is refused.
@@ -95,10 +108,12 @@ lock() {
     locked=yes
 }
 
-composing=
+# Processes that end with this one.
+children=
 locked=
 cleanup() {
-    [ -z "$composing" ] || kill "$composing" 2>/dev/null || :
+    # shellcheck disable=SC2086 # several
+    [ -z "$children" ] || kill $children 2>/dev/null || :
     [ -z "$locked" ] || rm -rf "$own/lock"
 }
 trap cleanup EXIT
@@ -107,10 +122,20 @@ trap 'exit 143' TERM HUP
 
 # The role of a node, or a refusal that lists the nodes.
 role_of() {
-    while read -r node role; do
+    while read -r node role _; do
         [ "$node" != "$1" ] || return 0
     done <<NODES
 $nodes
 NODES
     refuse "no node is called $1; there are: $(printf '%s\n' "$nodes" | cut -d ' ' -f 1 | tr '\n' ' ')"
+}
+
+# Whether a version is not below another: VERSION MAJOR MINOR
+at_least() {
+    major=${1#v}
+    minor=${major#*.}
+    major=${major%%.*}
+    minor=${minor%%[!0-9]*}
+    case $major in '' | *[!0-9]*) return 0 ;; esac
+    [ "$major" -gt "$2" ] || { [ "$major" -eq "$2" ] && [ "${minor:-0}" -ge "$3" ]; }
 }

@@ -1,0 +1,91 @@
+# --- before a node starts: what it is given, its disk, its memory ---
+
+# Whether a node's QEMU runs; sets pid. A process that has its number by now is not it.
+alive() {
+    pid=
+    { read -r pid <"$own/node/$1/pid"; } 2>/dev/null || return 1
+    if [ -e /proc/self/cmdline ]; then
+        { tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$own/node/$1/pid"; } 2>/dev/null
+    else
+        ps -o args= -p "$pid" 2>/dev/null | grep -qF -- "$own/node/$1/pid"
+    fi
+}
+
+any_alive() {
+    for folder in "$own"/node/*/; do
+        folder=${folder%/}
+        if alive "${folder##*/}"; then return 0; fi
+    done
+    return 1
+}
+
+# The launch scripts check the memory of each role; all of it is held against what this machine has: NODES
+check_memory() {
+    total=0 of_role='' memory=0
+    while read -r node role _; do
+        case " $1 " in *" $node "*) ;; *) continue ;; esac
+        if [ "$role" != "$of_role" ]; then
+            memory=$("$here/node/$node.sh" --memory) || exit 2
+            of_role=$role
+        fi
+        total=$((total + memory))
+    done <<NODES
+$nodes
+NODES
+    available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo 2>/dev/null || :)
+    if [ -n "$available" ] && [ "$total" -gt $((available / 1024)) ]; then
+        say "the nodes may use $total MiB of memory, and this machine has $((available / 1024)) MiB to give: they may be killed"
+    fi
+}
+
+# The folder of a node that is about to start: NODE ROLE
+prepare_node() {
+    folder=$own/node/$1
+    mkdir -p "$folder" || die "cannot write in $own"
+    rm -f -- "$folder/ready" "$folder/reason" "$folder/pid"
+    # shellcheck disable=SC2046 # names of secrets
+    (pack_host "$1" "$folder" $(printf '%s\n' "$reads" | sed -n "s/^$2 //p")) || die "cannot write in $folder"
+    bytes=$(printf '%s\n' "$disks" | sed -n "s/^$2 //p")
+    if [ -z "$bytes" ] || [ -e "$folder/disk.qcow2" ] || [ -e "$folder/disk.raw" ]; then return 0; fi
+    # Both take no more room than what the node writes.
+    if command -v qemu-img >/dev/null; then
+        qemu-img create -q -f qcow2 "$folder/disk.new" "$bytes" || die "cannot make a disk in $folder"
+        mv -f -- "$folder/disk.new" "$folder/disk.qcow2"
+    else
+        dd if=/dev/null of="$folder/disk.new" bs=1 count=0 seek="$bytes" 2>"$folder/disk.log" ||
+            die "cannot make a disk in $folder: $(tail -n 1 "$folder/disk.log")"
+        mv -f -- "$folder/disk.new" "$folder/disk.raw"
+    fi
+}
+
+# Ports that --port moves stay moved until `down`.
+keep_ports() {
+    [ -n "$moved_ports" ] || return 0
+    printf '%s\n' "$moved_ports" | sed '/^$/d; s/=/ /' >>"$own/ports" || die "cannot write in $own"
+}
+
+# Starts QEMU, on another port for ssh where the chosen one is taken; says on the standard output why it cannot:
+# NODE NUMBER
+launch() {
+    folder=$own/node/$1
+    for _ in 1 2 3 4 5; do
+        # shellcheck disable=SC2046 # two numbers
+        set -- "$1" "$2" $(od -An -N2 -tu1 /dev/urandom)
+        ssh_port=$((20000 + ($3 * 256 + $4) % 12000))
+        printf 'ssh_port=%s\n' "$ssh_port" >"$folder/settings"
+        ssh_host "$1" 127.0.0.1 "$ssh_port" "$sockets" >"$folder/ssh"
+        if "$here/node/$1.sh" -daemonize >"$folder/start.log" 2>&1 </dev/null; then return 0; fi
+        taken=$(sed -n "s/.*host forwarding rule '[a-z]*:[^:]*:\([0-9]*\)-:\([0-9]*\)'.*/\1 \2/p" "$folder/start.log")
+        case $taken in
+        '') break ;;
+        "$ssh_port "*) continue ;;
+        *)
+            echo "port ${taken% *} of this machine is taken, or not yours to open: --port PORT=OTHER publishes it elsewhere"
+            return 1
+            ;;
+        esac
+    done
+    said=$(grep -v ': warning:' "$folder/start.log" | tail -n 1)
+    echo "QEMU does not start: ${said#"$qemu: "}"
+    return 1
+}

@@ -1,0 +1,182 @@
+# --- up: start the nodes in order and wait until they are ready ---
+
+# What `up` has: wanted, begun, finished are names with blanks around them. Each node that it brings up has a process of
+# its own, which tells of it on a pipe: NODE EVENT [WORDS]. A clock ticks there once a second.
+
+# [NODE…]
+do_up() {
+    wanted=' '
+    for node; do
+        role_of "$node"
+        wanted="$wanted$node "
+    done
+    [ "$#" -gt 0 ] || wanted=" $(printf '%s\n' "$nodes" | cut -d ' ' -f 1 | tr '\n' ' ')"
+    find_qemu
+    need_ssh
+    need_build
+    if [ -n "$dry" ]; then
+        make_secrets
+        say "then, each once those that it comes after are ready, for up to ${timeout:-300} s:"
+        for node in $wanted; do "$here/node/$node.sh" --print; done
+        return 0
+    fi
+    check_result
+
+    begin deploy
+    [ -z "$given" ] || printf '%s\n' "$result" >"$own/elsewhere"
+    mkdir -p "$own/node" || die "cannot write in $own"
+    make_key
+    # shellcheck disable=SC2086 # names
+    make_host_keys $wanted
+    make_secrets
+    keep_ports
+    find_sockets
+    choose_accel
+    choose_network
+    write_settings
+    check_memory "$wanted"
+    finish
+
+    begin provision
+    case $accel in kvm) patience=300 ;; *) patience=900 ;; esac
+    wait_ready "${timeout:-$patience}"
+    finish
+    if [ ! -e "$own/ready" ]; then printf '%s %s\n' "$(now)" "$(clock)" >"$own/ready"; fi
+    do_status
+}
+
+# Sets others: the roles that a role's nodes come after.
+others_of() {
+    others=$(printf '%s\n' "$waits" | sed -n "s/^$1 //p")
+}
+
+# Starts the nodes that nothing keeps from it any more.
+start_possible() {
+    unready=' '
+    while read -r node role _; do
+        case $wanted in *" $node "*) ;; *) continue ;; esac
+        case $finished in *" $node "*) ;; *) unready="$unready$role " ;; esac
+    done <<NODES
+$nodes
+NODES
+    while read -r node role number _; do
+        case $wanted in *" $node "*) ;; *) continue ;; esac
+        case $begun in *" $node "*) continue ;; esac
+        if [ "$role" != "$of_role" ]; then
+            of_role=$role free=yes
+            others_of "$role"
+            for other in $others; do
+                case $unready in *" $other "*) free= ;; esac
+            done
+        fi
+        [ -n "$free" ] || continue
+        begun="$begun$node "
+        bring_up "$node" "$role" "$number" </dev/null >/dev/null &
+        children="$children $!"
+    done <<NODES
+$nodes
+NODES
+    of_role=
+}
+
+# One node, in a process of its own: NODE ROLE NUMBER
+bring_up() {
+    folder=$own/node/$1
+    if ! alive "$1"; then
+        said=$(prepare_node "$1" "$2" 2>&1 && launch "$1" "$3" 2>&1) || {
+            printf '%s failed %s\n' "$1" "$(printf '%s' "$said" | tail -n 1)" >&3
+            return 0
+        }
+        printf '%s started\n' "$1" >&3
+        alive "$1" || :
+    fi
+    begun_at=$(clock)
+    told=
+    while kill -0 "$pid" 2>/dev/null; do
+        # An answer that takes longer than a tenth of the boot is not waited for: what was sent to a node that could not
+        # hear it yet is sent again late, and a new connection gets through at once.
+        patience=$(((1000 + $(clock) - begun_at) / 1000))
+        [ "$patience" -le 15 ] || patience=15
+        if said=$(timeout 60 ssh -n -F "$folder/ssh" -o ConnectTimeout="$patience" "$1" "$node_path; nxcc-ready 2>&1" 2>"$folder/ssh.log"); then
+            : >"$folder/ready"
+            printf '%s ready\n' "$1" >&3
+            return 0
+        fi
+        said=$(printf '%s' "$said" | tail -n 1 | cut -c 1-200)
+        if [ -n "$said" ] && [ "$said" != "$told" ]; then
+            told=$said
+            printf '%s\n' "$said" >"$folder/reason"
+            printf '%s said %s\n' "$1" "$said" >&3
+        fi
+        pause
+    done
+    printf '%s failed its machine has stopped\n' "$1" >&3
+}
+
+pause() { sleep 0.3 2>/dev/null || sleep 1; }
+
+# Brings the wanted nodes up, tells of progress, and gives up at the deadline or when a node fails: SECONDS
+wait_ready() {
+    begun=' ' finished=' ' of_role='' ready=0
+    all=0
+    for node in $wanted; do all=$((all + 1)); done
+    deadline=$(($(clock) + $1 * 100))
+    mkfifo "$sockets/events.$$"
+    exec 3<>"$sockets/events.$$"
+    rm -f -- "$sockets/events.$$"
+    (while sleep 1 && kill -0 $$ 2>/dev/null; do echo '- tick' >&3; done) </dev/null >/dev/null 2>&1 &
+    children="$children $!"
+    start_possible
+    while [ "$ready" -lt "$all" ]; do
+        read -r node event words <&3
+        case $event in
+        started) say "$node: starts" ;;
+        said) say "$node: $words" ;;
+        ready)
+            finished="$finished$node "
+            ready=$((ready + 1))
+            say "$node: ready ($ready of $all)"
+            gather_ssh
+            start_possible
+            ;;
+        failed) not_ready "$node" "$words" ;;
+        tick) [ "$(clock)" -lt "$deadline" ] || not_ready "" "not ready within $1 s (--timeout)" ;;
+        esac
+    done
+    exec 3>&-
+    gather_ssh
+}
+
+# One ssh_config of all nodes that were ever started.
+gather_ssh() {
+    cat "$own"/node/*/ssh >"$own/ssh_config.new" || die "cannot write in $own"
+    mv -f -- "$own/ssh_config.new" "$own/ssh_config"
+}
+
+# Shows what the nodes that are not ready say last, and ends: NODE or "" for all that have not finished, WHAT
+not_ready() {
+    gather_ssh
+    culprits=$1
+    for node in $wanted; do
+        [ -z "$1" ] || break
+        case $finished in *" $node "*) ;; *) culprits="$culprits $node" ;; esac
+    done
+    for node in $culprits; do
+        case $begun in
+        *" $node "*) say "-- node $node: $2" ;;
+        *)
+            say "-- node $node: not started, it comes after nodes that are not ready"
+            continue
+            ;;
+        esac
+        [ ! -s "$own/node/$node/reason" ] || say "   $(cat "$own/node/$node/reason")"
+        [ ! -s "$own/node/$node/console.log" ] || console_lines "$node" | tail -n 12 | sed 's/^/   | /' >&2
+    done
+    die "not all nodes are ready; they are left as they are: \`run logs NODE\`, \`run console NODE\`, \`run down\`"
+}
+
+# What a node wrote on its console, without what only a terminal understands: NODE
+console_lines() {
+    escape=$(printf '\033')
+    tr -d '\r' <"$own/node/$1/console.log" | sed "s/${escape}\[[0-9;?]*[A-Za-z]//g; s/${escape}[()][A-Z0-9]//g; s/${escape}c//g"
+}
