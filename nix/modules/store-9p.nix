@@ -1,0 +1,29 @@
+# The store is that of the machine that runs the node, shared by QEMU over 9p with the tag nix-store.
+{ lib, options, ... }:
+
+let
+  compat = import ../lib/compat.nix { inherit lib; };
+in
+{
+  imports = [ ./store-overlay.nix ];
+
+  config = lib.mkMerge [
+    {
+      fileSystems."/nix/.ro-store" = lib.mkOverride 60 {
+        device = "nix-store";
+        fsType = "9p";
+        # Nothing changes a path of the store once it is there, so what was read may be kept.
+        options = [ "trans=virtio" "version=9p2000.L" "cache=loose" "msize=131072" "ro" ];
+        neededForBoot = true;
+      };
+      boot.initrd.availableKernelModules = [ "9p" "9pnet_virtio" ];
+    }
+    # The database of that store is not shared. To a Nix without it every path here would be garbage. An option since
+    # 22.05.
+    (compat.definitions options [ [ "nix.enable" (lib.mkOverride 1100 false) ] ])
+    (lib.mkIf (!compat.atLeast "22.05") {
+      systemd.services.nix-daemon.enable = lib.mkOverride 900 false;
+      systemd.sockets.nix-daemon.enable = lib.mkOverride 900 false;
+    })
+  ];
+}

@@ -1,0 +1,25 @@
+# Nix on a node knows what the store holds that came with it: /nix/store/nix-path-registration lists it.
+{ config, lib, pkgs, ... }:
+
+{
+  # Without Nix nobody asks. The boot does not wait for it, as with nixpkgs' own: a node that is ready has it.
+  systemd.services = lib.mkIf (config.nix.enable or true) {
+    nxcc-store = {
+      description = "Database of the store that came with this node";
+      wantedBy = [ "multi-user.target" ];
+      before = [ "nix-daemon.service" ];
+      unitConfig.ConditionPathExists = "/nix/store/nix-path-registration";
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+      };
+      environment.HOME = "/root";
+      path = [ config.nix.package pkgs.coreutils ];
+      script = ''
+        nix-store --load-db < /nix/store/nix-path-registration
+        # What `nixos-rebuild` starts from, and what no collection of garbage removes.
+        nix-env --profile /nix/var/nix/profiles/system --set "$(readlink -f /run/current-system)"
+      '';
+    };
+  };
+}
