@@ -72,18 +72,19 @@ let
   nixosSystem = compat.nixosSystem { inherit pkgs system; };
 
   # One file a flavour, named like it: its `module` is a part of every role, `packages` makes what its `run` builds of
-  # the roles' systems, or of their modules.
+  # the roles' systems, or of their modules, and of the tests' scripts.
   flavours = lib.mapAttrs'
     (file: _: lib.nameValuePair (lib.removeSuffix ".nix" file)
       (import (../flavours + "/${file}") { inherit lib pkgs compat environment settings modulesPath; }))
     (builtins.readDir ../flavours);
 
+  compositions = lib.mapAttrs (name: _: compositionOf { inherit name; }) flavours;
+
+  tests = lib.mapAttrs (_: called: { script = called.testScript or ""; scripts = called.testScripts or { }; }) compositions;
+
   # The module of each role in each flavour: all that its system consists of, nixpkgs aside.
   modules = lib.mapAttrs
     (name: flavour:
-      let
-        called = compositionOf { inherit name; };
-      in
       lib.mapAttrs
         (role: module: {
           imports = [
@@ -93,18 +94,23 @@ let
           ];
           nxcc = { inherit environment role; flavour = name; };
         })
-        (called.roles or called.nodes))
+        (compositions.${name}.roles or compositions.${name}.nodes))
     flavours;
 
   systems = lib.mapAttrs (_: lib.mapAttrs (_: module: nixosSystem [ module ])) modules;
 
   packages = lib.foldl'
-    (found: name: found // flavours.${name}.packages { systems = systems.${name}; modules = modules.${name}; })
+    (found: name: found // flavours.${name}.packages {
+      systems = systems.${name};
+      modules = modules.${name};
+      tests = tests.${name};
+    })
     { }
     (builtins.attrNames flavours);
 in
 packages // {
-  inherit packages systems pkgs;
+  # tests.FLAVOUR.script is the text of the main test script, tests.FLAVOUR.scripts.NAME that of a named one.
+  inherit packages systems pkgs tests;
 
   # roles.FLAVOUR.ROLE is a system to build.
   roles = lib.mapAttrs (_: lib.mapAttrs (_: evaluated: evaluated.config.system.build.toplevel)) systems;
