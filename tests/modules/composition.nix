@@ -1,0 +1,34 @@
+# Roles that use every module of nix/modules, and one that uses none.
+{ pkgs, lib, flavour, ... }:
+
+{
+  roles = {
+    server = {
+      imports = [ ./nix/modules/secrets.nix ./nix/modules/shares.nix ./nix/modules/links.nix ./nix/modules/readiness.nix ];
+      nxcc.secrets.token = { };
+      nxcc.secrets.key = { owner = "nobody"; units = [ "other" ]; };
+      nxcc.shares."/data" = { };
+      nxcc.shares."/home/a b".readOnly = true;
+      nxcc.links = [{ to = [ "agent" ]; delay = 10; jitter = 0.5; loss = 1; rate = 1000000; }];
+      nxcc.ready = [{ port = 80; } { unit = "user.service"; }];
+      networking.firewall.enable = lib.mkDefault true;
+      systemd.services = {
+        user.script = "cat /run/nxcc/secrets/token";
+        other.script = "true";
+        none.script = "true";
+      };
+    };
+    agent = {
+      imports = [ ./nix/modules/shares.nix ];
+      nxcc.mounts."/data" = { role = "server"; host = "server"; source = "/data"; };
+      environment.systemPackages = lib.optional (flavour.name == "docker") pkgs.coreutils;
+    };
+    bare = { };
+    # Another kernel, and the other firewall.
+    other = {
+      boot.kernelPackages.kernel = pkgs.coreutils // { version = "5.10"; };
+      boot.kernelParams = [ "isolcpus=1" ];
+      networking.nftables.enable = true;
+    };
+  };
+}

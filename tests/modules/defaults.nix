@@ -1,0 +1,23 @@
+# Values of NixOS's options where nobody defines them, as far as they are not the empty one of their type.
+{ lib, pkgs, release }:
+
+{
+  "boot.initrd.includeDefaultModules" = true;
+  "boot.initrd.network.flushBeforeStage2" = true;
+  "boot.initrd.systemd.enable" = lib.versionAtLeast release "26.05";
+  "boot.initrd.systemd.root" = "fstab";
+  "boot.kernelPackages" = { kernel = pkgs.smallPackage "linux" { } // { version = "6.6"; }; };
+  "environment.etc.<name>.source" = "/etc/source";
+  "fileSystems.<name>.fsType" = "auto";
+  "networking.firewall.backend" = "iptables";
+  "networking.firewall.enable" = true;
+  "networking.firewall.package" = pkgs.smallPackage "iptables" { };
+  "networking.hostName" = "nixos";
+  "nix.enable" = true;
+  "nix.package" = pkgs.smallPackage "nix" { };
+  "security.sudo.enable" = true;
+  "security.sudo.package" = pkgs.smallPackage "sudo" { };
+  "system.boot.loader.initrdFile" = "initrd";
+  "system.boot.loader.kernelFile" = "bzImage";
+  "systemd.services.<name>.enable" = true;
+}

@@ -1,0 +1,4 @@
+# A squashfs of the closures of storeContents.
+{ runCommand, storeContents, comp }:
+
+runCommand "squashfs.img" { inherit storeContents comp; } ""

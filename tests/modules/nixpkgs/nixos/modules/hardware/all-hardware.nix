@@ -1,0 +1,2 @@
+# hardware.enableAllHardware: the table has the option.
+{ }

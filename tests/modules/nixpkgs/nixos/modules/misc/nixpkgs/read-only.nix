@@ -1,0 +1,2 @@
+# Packages are given: see eval-config.nix.
+{ }

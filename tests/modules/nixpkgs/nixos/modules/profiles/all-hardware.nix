@@ -1,0 +1,4 @@
+# Drivers and firmware for most machines.
+{
+  hardware.enableRedistributableFirmware = true;
+}
