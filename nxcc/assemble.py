@@ -13,6 +13,7 @@ from nxcc.emit.description import description, plain_data
 from nxcc.emit.flake import default, flake, inputs_of, inside
 from nxcc.emit.readme import readme
 from nxcc.emit.shell import word
+from nxcc.emit.testscripts import test_files
 from nxcc.resources import resource
 from nxcc.sources import collect
 
@@ -51,6 +52,7 @@ def assemble(
         texts.insert(3, ("flake.lock", write_text(lock)))
     files = [File(name, text.encode("utf-8")) for name, text in texts]
     files += _library()
+    files += test_files(environment, sources.locate)
     files += sources.files
     for flavour in flavours:
         files += flavour.plan(placed)

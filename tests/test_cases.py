@@ -109,7 +109,9 @@ def test_case(name: str, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) ->
     found: dict[str, str] = {}
     if compilation.ok:
         contents = {file.path: file.content for file in compilation.files}
-        found.update((path, contents[path].decode()) for path in ARTIFACTS if path in contents)
+        scripts = [path for path in contents if path.startswith("test/") and path.count("/") == 1]
+        artifacts = [*ARTIFACTS, *(path for path in scripts if path != "test/driver.py")]
+        found.update((path, contents[path].decode()) for path in artifacts if path in contents)
     if text := said(compilation, folder):
         found[DIAGNOSTICS] = text
     for path, content in found.items():

@@ -1,0 +1,87 @@
+"""The way to the nodes of a bundle: its ``run``, as test scripts use it. Python 3.8 and its standard library."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
+
+TIMEOUT = 900
+"""Seconds that everything which waits does so by default, as in NixOS's driver."""
+
+GRACE = 20
+"""Seconds after a command's own timeout when the connection that carries it is cut."""
+
+# A command's errors go through a file: what it leaves running in the background would hold the connection open. The
+# last line tells a status of the command from one of the connection.
+WRAPPER = (
+    "PATH=$PATH:/run/wrappers/bin:/run/current-system/sw/bin:/usr/bin:/bin:/usr/sbin:/sbin; export PATH; "
+    'e=$(mktemp) || exit; {prefix}bash -c {command} 2>"$e" </dev/null; s=$?; '
+    'cat "$e" >&2; rm -f "$e"; printf \'\\n%s %s\\n\' {mark} $s >&2'
+)
+
+if TYPE_CHECKING:
+    Seconds = float | None
+
+
+class RequestedAssertionFailed(Exception):
+    """What the script asks of a node is not so."""
+
+
+class MachineError(Exception):
+    """A node cannot be reached, or cannot do this."""
+
+
+def retry(fn: Callable[[bool], Any], timeout_seconds: float = TIMEOUT) -> None:
+    """Call ``fn(last)`` once a second until it is true; RequestedAssertionFailed after ``timeout_seconds``."""
+    start = time.monotonic()
+    while time.monotonic() - start < timeout_seconds:
+        if fn(False):
+            return
+        time.sleep(min(1, max(0, start + timeout_seconds - time.monotonic())))
+    elapsed = time.monotonic() - start
+    if not fn(True):
+        raise RequestedAssertionFailed(f"action timed out after {elapsed:.2f} seconds (timeout={timeout_seconds})")
+
+
+class Run:
+    """The bundle's ``run``, by its path."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __call__(
+        self, *words: str, stdin: IO[bytes] | None = None, timeout: Seconds = None, shown: bool = False
+    ) -> tuple[int | None, bytes, bytes]:
+        """Status, stdout and stderr of ``run WORDS``; a status of None after ``timeout`` seconds.
+
+        With ``shown``, output goes where the driver's own messages go.
+        """
+        to = 2 if shown else subprocess.PIPE
+        # A group of its own, so that ending it ends ssh too.
+        child = subprocess.Popen(
+            [self.path, *words], stdin=stdin or subprocess.DEVNULL, stdout=to, stderr=to, start_new_session=True
+        )
+        try:
+            out, err = child.communicate(timeout=timeout)
+            return child.returncode, out or b"", err or b""
+        except subprocess.TimeoutExpired:
+            return (None, *self._end(child))
+        except BaseException:
+            self._end(child)
+            raise
+
+    @staticmethod
+    def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        """End a child with all that it started; what it has said."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                out, err = child.communicate(timeout=3)
+                return out or b"", err or b""
+        return b"", b""

@@ -1,0 +1,2 @@
+server.wait_for_unit("nginx.service")
+client1.succeed("curl http://server")

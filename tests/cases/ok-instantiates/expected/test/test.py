@@ -1,0 +1,3 @@
+start_all()
+server.wait_for_unit("nginx.service")
+client1.succeed("ls /data")
