@@ -30,10 +30,11 @@ let
     let
       text = lib.concatStringsSep " " ([ "init=/nxcc/${role}/init" ] ++ evaluated.config.boot.kernelParams);
       # Kadeploy pastes it between double quotes into a shell's command.
-      unusable = builtins.filter (character: builtins.length (lib.splitString character text) > 1) [ "\"" "$" "`" "\\" "\n" ];
+      unusable = builtins.filter (character: builtins.replaceStrings [ character ] [ "" ] text != text)
+        [ "\"" "'" "$" "`" "\\" "\n" "\r" "\t" ];
     in
     if unusable != [ ] then
-      throw "role ${role}: a kernel parameter holds ${lib.concatStringsSep " and " unusable}, which Kadeploy cannot pass on: ${text}"
+      throw "role ${role}: a kernel parameter holds ${lib.concatMapStringsSep ", " builtins.toJSON unusable}: ${text}"
     else if builtins.stringLength text > 2000 then
       throw "role ${role}: the kernel parameters have ${toString (builtins.stringLength text)} characters; Linux takes 2046 with root= and what a launcher adds"
     else text;

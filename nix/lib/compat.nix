@@ -114,4 +114,13 @@ rec {
           inherit system;
           modules = [{ nixpkgs.pkgs = pkgs; }] ++ modules;
         };
+
+  # A test of the NixOS test driver: { name nodes testScript } -> a derivation. testers.runNixOSTest came with 22.11 and
+  # gives the nodes these packages, nixosTest does so too. Both lint the script by the rules of nixpkgs' own tests:
+  # until 21.05 by a formatter.
+  nixosTest = pkgs: test:
+    if pkgs ? testers && pkgs.testers ? runNixOSTest then
+      pkgs.testers.runNixOSTest (test // { skipLint = true; skipTypeCheck = true; })
+    else
+      pkgs.nixosTest (test // { skipLint = true; });
 }

@@ -63,14 +63,7 @@ in
       systemd.tmpfiles.rules = map (directory: "d \"${directory}\" 0755 root root -") directories;
     })
     (lib.mkIf (onMachines && config.nxcc.mounts != { }) {
-      # Mounted at first use, so that neither node waits for the other one's boot.
-      fileSystems = lib.mapAttrs
-        (_: mount: {
-          device = "${mount.host}:${mount.source}";
-          fsType = "nfs";
-          options = [ "nfsvers=4.2" "_netdev" "noauto" "x-systemd.automount" "x-systemd.mount-timeout=90s" ];
-        })
-        config.nxcc.mounts;
+      fileSystems = import ../lib/mounts.nix { inherit lib; } config.nxcc.mounts;
     })
   ];
 }

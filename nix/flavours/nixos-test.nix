@@ -1,0 +1,105 @@
+# The environment as a NixOS test: NixOS's own driver starts the nodes in QEMU and runs the environment's test script.
+#
+# Names and addresses are those that the nodes have in the other flavours. Nothing is delivered: who a node is stands in
+# its system, and secrets are made by the nodes, ../modules/test-secrets.sh.
+{ lib, pkgs, compat, environment, ... }:
+
+let
+  roles = environment.roles or [ ];
+  nodes = environment.nodes or [ ];
+
+  # What the test script calls a node.
+  variable = builtins.replaceStrings [ "-" ] [ "_" ];
+
+  prefixLength = lib.last (lib.splitString "/" (environment.network.subnet or "198.18.0.0/15"));
+
+  inTest = one: !(one ? flavours) || builtins.elem "nixos-test" one.flavours;
+
+  # The last word on each size of a role, null without one; bytes.
+  sizeOf = role: name:
+    let
+      said = builtins.filter (one: inTest one && (one.${name} or null) != null)
+        (lib.concatMap (one: lib.optionals (one.name == role) (one.resources or [ ])) roles);
+    in
+    if said == [ ] then null else (lib.last said).${name};
+
+  mebibytes = bytes: (bytes + 1048575) / 1048576;
+
+  # Weaker than the role's own word on its virtual machine, stronger than what the test framework says by default.
+  sized = option: value: lib.optionalAttrs (value != null) { ${option} = lib.mkDefault value; };
+
+  sizes = role: {
+    # Below, systemd and the driver's own shell are short of it.
+    virtualisation =
+      sized "memorySize" (let memory = sizeOf role "memory"; in if memory == null then 1024 else mebibytes memory)
+      // sized "cores" (sizeOf role "cpus")
+      // sized "diskSize" (let disk = sizeOf role "disk"; in if disk == null then null else mebibytes disk);
+  };
+
+  # The framework's addresses count the nodes in the order of their names, in a network of its own.
+  network = node: { options, ... }: {
+    config = lib.mkMerge [
+      {
+        networking.interfaces.eth1.ipv4.addresses = lib.mkForce [{
+          inherit (node) address;
+          prefixLength = lib.toInt prefixLength;
+        }];
+        networking.primaryIPAddress = lib.mkForce node.address;
+      }
+      # Since 24.05 there is one of IPv6 as well; no other flavour has it.
+      (compat.definitions options [ [ "networking.primaryIPv6Address" (lib.mkForce "") ] ])
+    ];
+  };
+
+  identity = node: {
+    networking.hostName = lib.mkOverride 75 node.name;
+    # What the driver makes a variable of. Until 21.11 it took the name as it is.
+    system.name = variable node.name;
+    nxcc.testNode = node.name;
+  };
+
+  # The framework leaves a node no file systems but its own.
+  mounts = { config, ... }: {
+    fileSystems = lib.mkVMOverride (import ../lib/mounts.nix { inherit lib; } config.nxcc.mounts);
+  };
+
+  machine = modules: node: {
+    imports = [ modules.${node.role} (identity node) (sizes node.role) mounts ]
+      ++ lib.optional ((node.address or null) != null) (network node);
+  };
+
+  machines = modules: builtins.listToAttrs (map
+    (node: lib.nameValuePair (variable node.name) (machine modules node))
+    (if nodes != [ ] then nodes else map (role: { name = role; inherit role; }) (builtins.attrNames modules)));
+
+  # The driver's sockets have this in their paths, which may have 108 bytes.
+  name = lib.substring 0 50 "nxcc-${environment.name}";
+
+  testOf = modules: script: compat.nixosTest pkgs {
+    inherit name;
+    nodes = machines modules;
+    testScript = script;
+  };
+in
+{
+  module = { lib, ... }: {
+    imports = [
+      ../modules/flavour.nix
+      ../modules/readiness.nix
+      ../modules/secrets.nix
+      ../modules/shares.nix
+      ../modules/slim.nix
+      ../modules/test-node.nix
+    ];
+
+    # For those who look at a role by itself; the framework has its own words.
+    boot.loader.grub.enable = lib.mkOverride 1100 false;
+    fileSystems."/".fsType = lib.mkOverride 1100 "tmpfs";
+    system.stateVersion = lib.mkDefault compat.release;
+  };
+
+  # Named tests are attributes of it.
+  packages = { modules, tests, ... }: lib.optionalAttrs (tests.script != "") {
+    nixos-test = testOf modules tests.script // { tests = lib.mapAttrs (_: testOf modules) tests.scripts; };
+  };
+}
