@@ -12,6 +12,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import textwrap
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -30,14 +31,15 @@ class Role(NamedTuple):
     """What a role's machines have beside what all have.
 
     ``ready``: conditions as nix/modules/readiness.nix has them, each (port, unit or command, its value); ``links``:
-    arguments of links.sh; ``secrets``: names; ``units``: texts of systemd units by name; ``parameters``: for the kernel.
+    arguments of links.sh; ``secrets``: names; ``units``: texts of systemd units by name; ``parameters``: those of the
+    kernel.
     """
 
     ready: Sequence[tuple[str, str]] = ()
     links: Sequence[str] = ()
     secrets: Sequence[str] = ()
     units: Mapping[str, str] = {}
-    parameters: str = "console=ttyS0 quiet loglevel=4"
+    parameters: str = "console=ttyS0 net.ifnames=0 quiet loglevel=4"
 
 
 def fixture() -> Path:
@@ -52,14 +54,17 @@ def fixture() -> Path:
 # ------------------------------------------------------------ what a build gives
 
 
-def built(folder: Path, roles: Mapping[str, Role]) -> Path:
-    """Lays out in ``folder`` what `nix-build -A vm-ramdisk` gives for these roles, and returns it."""
+def built(folder: Path, roles: Mapping[str, Role], tiny: bool = False) -> Path:
+    """Lays out in ``folder`` what `nix-build -A vm-ramdisk` gives for these roles, and returns it.
+
+    ``tiny`` machines have no systemd, and nothing of their roles: busybox, identity.sh and an SSH server.
+    """
     pair = folder / "pairs" / "1"
     pair.mkdir(parents=True)
     shutil.copyfile(fixture() / "kernel", pair / "kernel")
-    shutil.copyfile(fixture() / "initrd", pair / "initrd")
+    shutil.copyfile(fixture() / ("initrd-tiny" if tiny else "initrd"), pair / "initrd")
     with (pair / "initrd").open("ab") as initrd:
-        initrd.write(segment(roles))
+        initrd.write(tiny_segment() if tiny else segment(roles))
     for name, role in roles.items():
         place = folder / "roles" / name
         place.mkdir(parents=True)
@@ -91,12 +96,27 @@ def segment(roles: Mapping[str, Role]) -> bytes:
     return b"".join([*cpio(programs), *cpio(texts, 0o100644), *cpio(links, 0o120777)])
 
 
+def tiny_segment() -> bytes:
+    """What follows the ramdisk of tiny machines."""
+    files = {
+        "init": (HERE / "tiny").read_bytes(),
+        "usr/local/bin/nxcc-identity": b"#!/bin/sh\n" + (MODULES / "identity.sh").read_bytes(),
+        "usr/local/bin/nxcc-ready": b"#!/bin/sh\n",
+        "usr/local/sbin/standin-network": (HERE / "tree/usr/local/sbin/standin-network").read_bytes(),
+    }
+    # The SSH server looks for commands nowhere else.
+    links = {"bin/nxcc-ready": "../usr/local/bin/nxcc-ready", "etc/hosts": "/run/nxcc/hosts"}
+    config = {"etc/ssh/sshd_config": (HERE / "tree/etc/ssh/sshd_config").read_bytes().replace(b"UsePAM", b"#UsePAM")}
+    return b"".join([*cpio(files), *cpio(config, 0o100644), *cpio(links, 0o120777)])
+
+
 def common_files() -> dict[str, bytes]:
     """Files of every machine by path: those of tests/machine/tree, and the project's."""
     tree = HERE / "tree"
     files = {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
     files["usr/local/bin/nxcc-identity"] = b"#!/bin/sh\n" + (MODULES / "identity.sh").read_bytes()
-    files["usr/local/lib/nxcc/links.sh"] = (MODULES / "links.sh").read_bytes()
+    for name in ("links.sh", "peers.sh"):
+        files[f"usr/local/lib/nxcc/{name}"] = (MODULES / name).read_bytes()
     return files
 
 
@@ -133,12 +153,12 @@ def ready_script(conditions: Sequence[tuple[str, str]]) -> str:
 def secrets_script(names: Sequence[str]) -> str:
     """The script of nix/modules/secrets.nix, from there."""
     text = (MODULES / "secrets.nix").read_text()
-    script = text[text.index("      script = ''\n") :].split("''\n", 2)[1]
-    script = script.replace("${folder}", "/run/nxcc/secrets")
+    script = text[text.index("      script = ''\n") :].split("''", 2)[1].lstrip("\n")
+    script = textwrap.dedent(script).replace("${folder}", "/run/nxcc/secrets")
     script = re.sub(r'\$\{if shared then "0711" else "0700"\}', "0700", script)
     copies = "".join(
-        f"deliver {shlex.join([f'/run/nxcc/host/secrets/{name}', f'/run/nxcc/secrets/{name}', 'root', 'root', '0400'])}\n"
-        for name in names
+        f"deliver /run/nxcc/host/secrets/{name} /run/nxcc/secrets/{name} root root 0400\n"
+        for name in map(shlex.quote, names)
     )
     script = script.replace("${lib.concatStrings (lib.mapAttrsToList copy secrets)}", copies)
     assert "${" not in script, "nix/modules/secrets.nix has changed"
@@ -222,8 +242,8 @@ class Machine:
 
     def ssh(self, command: str, stdin: bytes = b"", timeout: float = 60) -> subprocess.CompletedProcess[bytes]:
         """Runs a command as root."""
-        options = "-F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
-        options += f" -o ConnectTimeout=5 -o IdentitiesOnly=yes -i {self.key} -p {self.port}"
+        options = "-F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+        options += f" -o LogLevel=ERROR -o ConnectTimeout=5 -o IdentitiesOnly=yes -i {self.key} -p {self.port}"
         return subprocess.run(
             [need("ssh"), *options.split(), "root@127.0.0.1", command],
             input=stdin,

@@ -6,7 +6,7 @@
 #   setup.sh [ROOTFS]      ROOTFS: a debootstrap with these packages that is there already, to save the minute it takes
 #
 # Prints the folder, $NXCC_TEST_CACHE/machine (default ~/.cache/nxcc-tests/machine): kernel, initrd, and for a store of
-# this machine's a small initrd without the squashfs, and that. It is made anew when this script changes.
+# this machine's a small initrd without the squashfs, and that; and a tiny initrd with an SSH server and nothing else. It is made anew when this script changes.
 set -eu
 
 cache=${NXCC_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nxcc-tests}/machine
@@ -21,7 +21,7 @@ packages=systemd,systemd-sysv,udev,dbus,openssh-server,iproute2,iptables,iputils
 # For stage 1, with what they depend on; and for the nodes, which load them by name.
 early='virtio_pci virtio_net virtio_blk virtio_rng virtio_balloon 9p 9pnet_virtio virtiofs squashfs overlay loop ext4
     crc32c_generic qemu_fw_cfg'
-late='sch_htb sch_netem cls_u32 ip_tables iptable_filter ip6_tables ip6table_filter
+late='sch_htb sch_netem cls_u32 autofs4 ip_tables iptable_filter ip6_tables ip6table_filter
     nf_tables nft_compat xt_conntrack xt_tcpudp xt_comment nf_conntrack x_tables veth'
 
 export DEBIAN_FRONTEND=noninteractive
@@ -127,8 +127,28 @@ make_ramdisks() {
         printf '%s\n' "${module##*/}"
     done >"$stage1/modules/order"
     (cd "$stage1" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initrd-small"
+    make_tiny
     ln "$work/nix-store.squashfs" "$stage1/nix-store.squashfs"
     (cd "$stage1" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initrd"
+}
+
+# Stage 1 and an SSH server with its libraries.
+make_tiny() {
+    tiny=$work/tiny
+    cp -a "$stage1" "$tiny"
+    mkdir -p "$tiny/usr/sbin" "$tiny/etc" "$tiny/root" "$tiny/usr/lib"
+    ln -s usr/lib "$tiny/lib"
+    ln -s usr/lib "$tiny/lib64"
+    ln -s ../bin "$tiny/usr/bin"
+    cp "$root/usr/sbin/sshd" "$tiny/usr/sbin/"
+    chroot "$root" ldd /usr/sbin/sshd | sed -n 's,.* \(/[^ ]*\) (0x.*,\1,p; s,^[[:space:]]*\(/[^ ]*\) (0x.*,\1,p' |
+        while read -r library; do
+            mkdir -p "$tiny${library%/*}"
+            cp -L "$root$library" "$tiny$library"
+        done
+    printf 'root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/bin/false\n' >"$tiny/etc/passwd"
+    printf 'root:x:0:\nnogroup:x:65534:\n' >"$tiny/etc/group"
+    (cd "$tiny" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initrd-tiny"
 }
 
 make() {
@@ -145,7 +165,7 @@ make() {
     rm -rf "$cache"
     mkdir "$work/done"
     mv "$work/vmlinuz" "$work/done/kernel"
-    mv "$work/initrd" "$work/initrd-small" "$work/nix-store.squashfs" "$work/done/"
+    mv "$work/initrd" "$work/initrd-small" "$work/initrd-tiny" "$work/nix-store.squashfs" "$work/done/"
     mv "$work/done" "$cache"
     rm -rf "$work"
 }
