@@ -58,7 +58,7 @@ MACHINES = {
 
 
 class Sizes(NamedTuple):
-    """What a role's machines get: ``memory`` in MiB, 0 for as much as its ramdisk needs; ``disk`` in bytes, 0 for none."""
+    """What a role's machines get: ``memory`` in MiB, 0 for what its ramdisk needs; ``disk`` in bytes, 0 for none."""
 
     cpus: int
     memory: int

@@ -43,6 +43,8 @@ clock() {
     fi
 }
 
+pause() { sleep 0.2 2>/dev/null || sleep 1; }
+
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
 begin() {
@@ -108,17 +110,34 @@ lock() {
     locked=yes
 }
 
-# Processes that end with this one.
-children=
+# Processes that end with this one, and whether it waits until they have.
+children='' patient=''
 locked=
 cleanup() {
+    # A second Ctrl-C does not stop it half way.
+    trap '' INT TERM HUP
     # shellcheck disable=SC2086 # several
     [ -z "$children" ] || kill $children 2>/dev/null || :
+    if [ -n "$patient" ]; then
+        # A process that has only just begun may lose the signal; one that is gone cannot be sent any.
+        for child in $children; do
+            while kill "$child" 2>/dev/null; do pause; done
+        done
+    fi
     [ -z "$locked" ] || rm -rf "$own/lock"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+
+# A full disk is better known before anything starts.
+need_room() {
+    if ! head -c 1048576 /dev/zero 2>/dev/null >"$own/room"; then
+        rm -f -- "$own/room"
+        die "no space left in $own"
+    fi
+    rm -f -- "$own/room"
+}
 
 # The role of a node, or a refusal that lists the nodes.
 role_of() {

@@ -1,8 +1,8 @@
 # --- ssh: keys of this environment's own, and a configuration that `ssh -F` takes ---
 
 need_ssh() {
-    for tool in ssh ssh-keygen tar; do
-        command -v "$tool" >/dev/null || refuse "$tool is not installed (OpenSSH's client, GNU tar)"
+    for tool in ssh ssh-keygen tar timeout; do
+        command -v "$tool" >/dev/null || refuse "$tool is not installed (OpenSSH's client, tar, coreutils)"
     done
 }
 
@@ -63,14 +63,14 @@ pack_host() {
     node=$1 folder=$2
     shift 2
     rm -rf -- "$folder/host"
-    mkdir -p "$folder/host/secrets"
-    cp -- "$own/host-keys/$node" "$folder/host/ssh_host_ed25519_key"
-    cp -- "$own/host-keys/$node.pub" "$folder/host/ssh_host_ed25519_key.pub"
+    mkdir -p "$folder/host/secrets" &&
+        cp -- "$own/host-keys/$node" "$folder/host/ssh_host_ed25519_key" &&
+        cp -- "$own/host-keys/$node.pub" "$folder/host/ssh_host_ed25519_key.pub" || return 1
     for secret; do
-        cp -- "$own/secrets/$secret" "$folder/host/secrets/"
-        [ ! -e "$own/secrets/$secret.pub" ] || cp -- "$own/secrets/$secret.pub" "$folder/host/secrets/"
+        cp -- "$own/secrets/$secret" "$folder/host/secrets/" || return 1
+        [ ! -e "$own/secrets/$secret.pub" ] || cp -- "$own/secrets/$secret.pub" "$folder/host/secrets/" || return 1
     done
-    tar -C "$folder/host" --owner=0 --group=0 --numeric-owner --format=ustar -cf "$folder/host.tar.new" .
-    mv -f -- "$folder/host.tar.new" "$folder/host.tar"
+    tar -C "$folder/host" -cf "$folder/host.tar.new" . &&
+        mv -f -- "$folder/host.tar.new" "$folder/host.tar" || return 1
     rm -rf -- "$folder/host"
 }

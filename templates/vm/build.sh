@@ -45,12 +45,12 @@ copy_result() {
     for pair in "$1"/pairs/*; do
         to=$own/result.new/pairs/${pair##*/}
         mkdir -p "$to"
-        cp -L -- "$pair/kernel" "$pair/initrd" "$to/" || die "cannot copy the build to $own"
+        said=$(cp -L -- "$pair/kernel" "$pair/initrd" "$to/" 2>&1) || die "cannot copy the build: $said"
     done
     for role in $roles; do
         to=$own/result.new/roles/$role
         mkdir -p "$to"
-        cp -L -- "$1/roles/$role/cmdline" "$to/" || die "cannot copy the build to $own"
+        said=$(cp -L -- "$1/roles/$role/cmdline" "$to/" 2>&1) || die "cannot copy the build: $said"
         for file in kernel initrd; do ln -s "$(readlink "$1/roles/$role/$file")" "$to/$file"; done
     done
     printf '%s\n' "$1" >"$own/copied.new"

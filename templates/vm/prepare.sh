@@ -44,7 +44,7 @@ prepare_node() {
     mkdir -p "$folder" || die "cannot write in $own"
     rm -f -- "$folder/ready" "$folder/reason" "$folder/pid"
     # shellcheck disable=SC2046 # names of secrets
-    (pack_host "$1" "$folder" $(printf '%s\n' "$reads" | sed -n "s/^$2 //p")) || die "cannot write in $folder"
+    said=$(pack_host "$1" "$folder" $(printf '%s\n' "$reads" | sed -n "s/^$2 //p") 2>&1) || die "cannot write in $folder: $said"
     bytes=$(printf '%s\n' "$disks" | sed -n "s/^$2 //p")
     if [ -z "$bytes" ] || [ -e "$folder/disk.qcow2" ] || [ -e "$folder/disk.raw" ]; then return 0; fi
     # Both take no more room than what the node writes.
@@ -64,15 +64,32 @@ keep_ports() {
     printf '%s\n' "$moved_ports" | sed '/^$/d; s/=/ /' >>"$own/ports" || die "cannot write in $own"
 }
 
+# Changes when a node would boot something else, or otherwise: NODE ROLE
+what_boots() {
+    from=$result/roles/$2
+    { cat "$from/cmdline" "$here/node/$1.sh" && ls -lLn "$from/kernel" "$from/initrd"; } | cksum
+}
+
+# A node that runs already: NODE ROLE
+keep_running() {
+    folder=$own/node/$1
+    ssh_port=$(sed -n 's/^ssh_port=//p' "$folder/settings")
+    # The folder of the links may be another one by now.
+    ssh_host "$1" 127.0.0.1 "$ssh_port" "$sockets" >"$folder/ssh"
+    if ! grep -qxF "boots='$(what_boots "$1" "$2")'" "$folder/settings"; then
+        printf '%s said runs an older build or compile: "run down %s" and "run up" renew it\n' "$1" "$1" >&3
+    fi
+}
+
 # Starts QEMU, on another port for ssh where the chosen one is taken; says on the standard output why it cannot:
-# NODE NUMBER
+# NODE NUMBER ROLE
 launch() {
     folder=$own/node/$1
     for _ in 1 2 3 4 5; do
         # shellcheck disable=SC2046 # two numbers
-        set -- "$1" "$2" $(od -An -N2 -tu1 /dev/urandom)
-        ssh_port=$((20000 + ($3 * 256 + $4) % 12000))
-        printf 'ssh_port=%s\n' "$ssh_port" >"$folder/settings"
+        set -- "$1" "$2" "$3" $(od -An -N2 -tu1 /dev/urandom)
+        ssh_port=$((20000 + ($4 * 256 + $5) % 12000))
+        printf "ssh_port=%s\nboots='%s'\n" "$ssh_port" "$(what_boots "$1" "$3")" >"$folder/settings"
         ssh_host "$1" 127.0.0.1 "$ssh_port" "$sockets" >"$folder/ssh"
         if "$here/node/$1.sh" -daemonize >"$folder/start.log" 2>&1 </dev/null; then return 0; fi
         taken=$(sed -n "s/.*host forwarding rule '[a-z]*:[^:]*:\([0-9]*\)-:\([0-9]*\)'.*/\1 \2/p" "$folder/start.log")

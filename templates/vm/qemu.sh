@@ -71,11 +71,8 @@ find_sockets() {
     sockets=$(cat "$own/sockets" 2>/dev/null || :)
     # In a place where others may write, a folder that was removed could be another's by now.
     if [ -z "$sockets" ] || [ -z "$(find "$sockets" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ]; then
-        place=${XDG_RUNTIME_DIR:-/tmp}
-        case $place in *[!A-Za-z0-9/._-]* | ?????????????????????????????????*) place=/tmp ;; esac
-        [ -d "$place" ] && [ -w "$place" ] || place=/tmp
-        sockets=$(mktemp -d "$place/nxcc.XXXXXX") || die "cannot make a folder in $place"
-        chmod 700 "$sockets"
+        # Not $XDG_RUNTIME_DIR, which goes when the user logs out.
+        sockets=$(mktemp -d /tmp/nxcc.XXXXXX) || die "cannot make a folder in /tmp"
         printf '%s\n' "$sockets" >"$own/sockets"
     fi
     for file in id_ed25519 known_hosts; do

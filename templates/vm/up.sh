@@ -22,6 +22,7 @@ do_up() {
     fi
     check_result
 
+    need_room
     begin deploy
     [ -z "$given" ] || printf '%s\n' "$result" >"$own/elsewhere"
     mkdir -p "$own/node" || die "cannot write in $own"
@@ -82,11 +83,14 @@ NODES
 # One node, in a process of its own: NODE ROLE NUMBER
 bring_up() {
     folder=$own/node/$1
-    if ! alive "$1"; then
-        said=$(prepare_node "$1" "$2" 2>&1 && launch "$1" "$3" 2>&1) || {
+    if alive "$1"; then keep_running "$1" "$2"; else
+        # A QEMU that is being started must be known to `down`: the shell obeys only after it.
+        trap 'exit 143' TERM
+        said=$(prepare_node "$1" "$2" 2>&1 && launch "$1" "$3" "$2" 2>&1) || {
             printf '%s failed %s\n' "$1" "$(printf '%s' "$said" | tail -n 1)" >&3
             return 0
         }
+        trap - TERM
         printf '%s started\n' "$1" >&3
         alive "$1" || :
     fi
@@ -113,11 +117,9 @@ bring_up() {
     printf '%s failed its machine has stopped\n' "$1" >&3
 }
 
-pause() { sleep 0.3 2>/dev/null || sleep 1; }
-
 # Brings the wanted nodes up, tells of progress, and gives up at the deadline or when a node fails: SECONDS
 wait_ready() {
-    begun=' ' finished=' ' of_role='' ready=0
+    begun=' ' finished=' ' of_role='' ready=0 patient=yes
     all=0
     for node in $wanted; do all=$((all + 1)); done
     deadline=$(($(clock) + $1 * 100))
