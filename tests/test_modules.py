@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 FLAVOURS = sorted(path.stem for path in (LIBRARY / "flavours").glob("*.nix"))
 
+MACHINES = ("vm", "vm-ramdisk", "g5k-ramdisk", "g5k-image", "g5k-nfs-store")
+VIRTUAL = ("vm", "vm-ramdisk")
+
 FACTS = """
 let
-  lib = import (nixpkgs + "/lib");
-  unit = one: { inherit (one) after requires wantedBy script; };
-  of = system: let inherit (system) config options; in {
+  unit = one: { inherit (one) after before requires wantedBy script serviceConfig; };
+  of = system: let inherit (system) config; in {
     toplevel = config.system.build.toplevel.drvPath;
+    initrd = config.system.build.initialRamdisk.drvPath;
     units = builtins.mapAttrs (_: unit) config.systemd.services;
+    targets = builtins.attrNames config.systemd.targets;
     firewall = config.networking.firewall.enable;
     kernelModules = config.boot.kernelModules;
     kernelParams = config.boot.kernelParams;
@@ -32,10 +36,15 @@ let
     mounts = builtins.mapAttrs (_: one: { inherit (one) device fsType options; }) config.fileSystems;
     hostName = config.networking.hostName;
     nix = config.nix.enable or null;
+    grub = config.boot.loader.grub.enable;
   };
 in {
   systems = builtins.mapAttrs (_: builtins.mapAttrs (_: of)) bundle.systems;
-  packages = builtins.mapAttrs (_: one: one.drvPath) bundle.packages;
+  packages = builtins.mapAttrs (_: one: { inherit (one) drvPath; text = one.buildCommand or ""; }) bundle.packages;
+  test = builtins.mapAttrs (_: one: {
+    inherit (one.networking) hostName primaryIPAddress;
+    inherit (one.virtualisation) memorySize cores diskSize;
+  }) bundle.packages.nixos-test.nodes;
 }
 """
 
@@ -68,9 +77,13 @@ def systems(facts: dict[str, Any], role: str) -> dict[str, dict[str, Any]]:
     return {flavour: roles[role] for flavour, roles in facts["systems"].items()}
 
 
+def by_role(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {role: systems(facts, role) for role in facts["systems"]["plain"]}
+
+
 def test_every_role_and_package_evaluates(facts: dict[str, Any]) -> None:
     assert sorted(facts["systems"]) == FLAVOURS
-    assert {"docker", "docker-host"} <= set(facts["packages"])
+    assert sorted(facts["packages"]) == sorted([name for name in FLAVOURS if name != "plain"] + ["docker-host"])
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -103,6 +116,93 @@ def test_containers_leave_network_and_wall_to_the_engine(facts: dict[str, Any], 
     assert (docker["firewall"], docker["hostName"]) == (False, "")
     assert docker["nix"] is (None if release == "20.09" else False)
     assert systems(facts, "server")["plain"]["firewall"] is True
+
+
+@pytest.mark.parametrize("flavour", MACHINES)
+def test_machines_have_an_identity_and_wait_where_they_are_told_to(flavour: str, facts: dict[str, Any]) -> None:
+    for role in ("server", "agent", "bare", "other"):
+        found = systems(facts, role)[flavour]
+        assert "nxcc-provision" in found["targets"]
+        identity = found["units"]["nxcc-identity"]
+        assert {"multi-user.target", "nxcc-provision.target"} <= set(identity["wantedBy"])
+        assert "sshd.service" in identity["before"]
+        peers = found["units"]["nxcc-peers"]
+        assert "nxcc-identity.service" in peers["after"]
+        assert ("nftables.service" if role == "other" else "firewall.service") in peers["after"]
+        assert found["firewall"] is True
+
+
+def test_containers_and_tests_have_their_identity_from_others(facts: dict[str, Any]) -> None:
+    for flavour in ("docker", "plain", "nixos-test"):
+        assert "nxcc-provision" not in systems(facts, "bare")[flavour]["targets"]
+    assert "nxcc-identity" not in systems(facts, "bare")["docker"]["units"]
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_root_is_logged_in_on_serial_consoles_of_virtual_machines_alone(flavour: str, facts: dict[str, Any]) -> None:
+    text = repr(systems(facts, "bare")[flavour]["units"])
+    assert ("--autologin root" in text) == (flavour in VIRTUAL)
+    assert "assword" not in text
+
+
+@pytest.mark.parametrize("flavour", MACHINES)
+def test_names_are_in_a_system_where_its_role_has_one_node(flavour: str, facts: dict[str, Any]) -> None:
+    assert systems(facts, "server")[flavour]["hostName"] == "server"
+    assert systems(facts, "agent")[flavour]["hostName"] == ""
+
+
+@pytest.mark.parametrize("flavour", [name for name in MACHINES if name not in VIRTUAL])
+def test_roles_with_one_kernel_share_their_initrd(flavour: str, facts: dict[str, Any]) -> None:
+    initrds = {role: system[flavour]["initrd"] for role, system in by_role(facts).items()}
+    assert initrds["server"] == initrds["agent"] == initrds["bare"]
+    assert initrds["other"] != initrds["server"]
+
+
+@pytest.mark.parametrize("flavour", ["vm", "vm-ramdisk", "g5k-ramdisk", "g5k-nfs-store"])
+def test_each_role_boots_the_pair_that_it_names(flavour: str, facts: dict[str, Any]) -> None:
+    text = facts["packages"][flavour]["text"]
+    pairs = dict(re.findall(r"ln -s ../../pairs/(\d+)/kernel \$out/roles/(\w+)/kernel", text)[::-1])
+    pair_of = {role: pair for pair, role in re.findall(r"ln -s \.\./\.\./pairs/(\d+)/kernel \$out/roles/(\w+)/", text)}
+    assert pairs
+    assert pair_of["server"] == pair_of["bare"] != pair_of["other"]
+    cmdlines = dict(re.findall(r"echo '([^']*)' > \$out/roles/(\w+)/cmdline", text))
+    by_name = {role: line for line, role in cmdlines.items()}
+    assert "isolcpus=1" in by_name["other"]
+    assert "isolcpus=1" not in by_name["server"]
+
+
+def test_disks_are_the_root_of_roles_that_ask_for_one(facts: dict[str, Any]) -> None:
+    for flavour in VIRTUAL:
+        assert systems(facts, "agent")[flavour]["mounts"]["/"]["device"] == "/dev/disk/by-id/virtio-nxcc-root"
+        assert systems(facts, "server")[flavour]["mounts"]["/"]["fsType"] == "tmpfs"
+    assert systems(facts, "agent")["g5k-ramdisk"]["mounts"]["/"]["fsType"] == "tmpfs"
+
+
+def test_nodes_of_a_test_have_the_addresses_and_sizes_of_the_environment(facts: dict[str, Any]) -> None:
+    test = facts["test"]
+    assert sorted(test) == ["agent_1", "agent_2", "bare", "other", "server"]
+    assert test["agent_2"] == {
+        "hostName": "agent-2",
+        "primaryIPAddress": "198.18.0.4",
+        "memorySize": 1024,
+        "cores": test["bare"]["cores"],
+        "diskSize": 1024,
+    }
+    assert (test["server"]["memorySize"], test["server"]["cores"]) == (2048, 2)
+
+
+def test_without_trust_only_shares_pass_the_firewall(release: str, tmp_path: Path) -> None:
+    facts = """
+        builtins.mapAttrs (_: role: role.config.systemd.services.nxcc-peers.serviceConfig.ExecStart or null)
+        bundle.systems.vm
+    """
+    network = {"subnet": "198.18.0.0/15", "trust": "none"}
+    found = evaluated(tmp_path, release, facts=facts, network=network)
+    assert found["bare"] is None
+    assert found["server"].endswith("iptables 2049")
+    trusting = evaluated(tmp_path / "peers", release, facts=facts)
+    assert trusting["bare"].endswith("iptables")
+    assert trusting["other"].endswith("nft")
 
 
 # ------------------------------------------------------------ what is found

@@ -2,6 +2,8 @@
 { pkgs, lib, flavour, ... }:
 
 {
+  testScript = "start_all()";
+  testScripts.other = "pass";
   roles = {
     server = {
       imports = [ ./nix/modules/secrets.nix ./nix/modules/shares.nix ./nix/modules/links.nix ./nix/modules/readiness.nix ];

@@ -11,12 +11,16 @@ let
         lib.setAttrByPath path (lib.attrByPath path (throw "tests/modules/lib.nix has no ${name}") set))
       names);
   shown = only functions lib;
-in
-{
-  inherit shown;
-  pkgs = path: arguments: import ./pkgs.nix ({ inherit lib shown path; names = packages; } // arguments);
   evalConfig = modulesPath: import ./eval-config.nix {
     inherit lib shown release table;
     modulesPath = toString modulesPath;
   };
+in
+{
+  inherit shown evalConfig;
+  pkgs = path: arguments: import ./pkgs.nix ({
+    inherit lib shown path;
+    names = packages;
+    evalConfig = one: evalConfig (path + "/nixos/modules") (one // lib.optionalAttrs (lib.versionAtLeast release "24.05") { system = null; });
+  } // arguments);
 }

@@ -9,7 +9,6 @@
   "boot.kernelPackages" = { kernel = pkgs.smallPackage "linux" { } // { version = "6.6"; }; };
   "environment.etc.<name>.source" = "/etc/source";
   "fileSystems.<name>.fsType" = "auto";
-  "networking.firewall.backend" = "iptables";
   "networking.firewall.enable" = true;
   "networking.firewall.package" = pkgs.smallPackage "iptables" { };
   "networking.hostName" = "nixos";
@@ -20,4 +19,7 @@
   "system.boot.loader.initrdFile" = "initrd";
   "system.boot.loader.kernelFile" = "bzImage";
   "systemd.services.<name>.enable" = true;
+  "virtualisation.cores" = 1;
+  "virtualisation.diskSize" = 512;
+  "virtualisation.memorySize" = 384;
 }

@@ -56,6 +56,7 @@ let
     concatMapStrings = f: list: self.concatStrings (map f list);
     concatMapStringsSep = separator: f: list: concatStringsSep separator (map f list);
     optionalString = condition: text: if condition then text else "";
+    toInt = builtins.fromJSON;
     hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
     hasSuffix = suffix: text:
       stringLength suffix <= stringLength text

@@ -94,6 +94,10 @@ in
     systemd.contents = lib.mkIf initrd.systemd.enable { "/etc/hostname".text = config.networking.hostName; };
   };
 
+  config.networking.firewall = lib.optionalAttrs (lib.hasAttrByPath [ "networking" "firewall" "backend" ] options) {
+    backend = lib.mkOverride 1400 (if config.networking.nftables.enable then "nftables" else "iptables");
+  };
+
   config.system.build = {
     kernel = config.boot.kernelPackages.kernel;
     # What the first stage depends on, so that systems with the same one share it.

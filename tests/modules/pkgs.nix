@@ -1,8 +1,8 @@
 # As much of nixpkgs as nix/ uses: real derivations that nobody builds, named like the packages.
 #
 # lib: what lib.nix gives; shown: what of it this release has. path: the folder that plays nixpkgs. names: packages that
-# the release has, "a.b" within sets. The other arguments are those of nixpkgs itself.
-{ lib, shown, path, names, system, config ? { }, overlays ? [ ] }:
+# the release has, "a.b" within sets. evalConfig: what evaluates the nodes of a test. The other arguments are those of nixpkgs itself.
+{ lib, shown, path, names, evalConfig, system, config ? { }, overlays ? [ ] }:
 
 let
   package = name: content: builtins.derivation ({ inherit name system; builder = "/bin/sh"; } // content) // {
@@ -12,6 +12,29 @@ let
   };
   text = name: content: package name { inherit content; } // { text = content; };
   run = name: environment: command: package name (environment // { buildCommand = command; }) // { buildCommand = command; };
+
+  # NixOS's test driver: the nodes with the framework's own words on them, which ours must be stronger than.
+  test = { name, nodes, testScript, ... }:
+    let
+      systems = lib.mapAttrs
+        (node: module: evalConfig {
+          modules = [
+            module
+            {
+              _file = "tests/modules/pkgs.nix";
+              nixpkgs.pkgs = all;
+              networking.hostName = lib.mkDefault node;
+              networking.primaryIPAddress = "192.168.1.1";
+              networking.interfaces.eth1.ipv4.addresses = [{ address = "192.168.1.1"; prefixLength = 24; }];
+            }
+          ];
+        })
+        nodes;
+    in
+    package "vm-test-run-${name}" {
+      inherit testScript;
+      nodes = lib.mapAttrsToList (_: one: one.config.system.build.toplevel) systems;
+    } // { nodes = lib.mapAttrs (_: one: one.config) systems; };
 
   # What is more than a package.
   known = {
@@ -23,6 +46,8 @@ let
     writeScriptBin = text;
     writeShellScript = text;
     writeShellScriptBin = text;
+    nixosTest = test;
+    testers.runNixOSTest = test;
     pythonPackagesExtensions = [ ];
     callPackage = file: arguments:
       let
