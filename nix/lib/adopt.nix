@@ -1,8 +1,53 @@
-# The roles of an existing composition of NixOS Compose's, called with the arguments that ours is called with.
+# The roles of an existing composition of NixOS Compose's: { ROLE = module; }.
+#
+# args   what our composition was called with
+# path   the composition: a set, or a function of any of the arguments that NixOS Compose passes
 args: path:
 
 let
+  inherit (args) lib pkgs flavour;
+  place = toString path;
+
+  # Theirs is the folder that ours is in: compositions import "${modulesPath}/tests/ssh-keys.nix".
+  modulesPath = toString (pkgs.path + "/nixos");
+  passed = lib.filterAttrs
+    (name: _: builtins.elem name [ "flavour" "helpers" "inputs" "lib" "nur" "pkgs" "setup" "system" ])
+    args
+  // { inherit modulesPath; };
+
+  # A function that names its arguments gets those, or all where it ends with `...`; only its XML tells whether it does.
+  takesMore = function: builtins.length (builtins.split "ellipsis=\"1\"" (builtins.toXML function)) > 1;
+  namesArguments = function: builtins.length (builtins.split "<attrspat" (builtins.toXML function)) > 1;
+  call = function:
+    if builtins.isFunction function && namesArguments function && !(takesMore function) then
+      function (builtins.intersectAttrs (builtins.functionArgs function) passed)
+    else function passed;
+
   content = import path;
-  found = if builtins.isFunction content then content args else content;
+  found = if lib.isFunction content then call content else content;
+
+  listed = set: lib.concatStringsSep ", " (builtins.attrNames set);
+  roles = found.roles or found.nodes or (throw
+    "${place} is no composition: it has neither roles nor nodes, but ${if found == { } then "nothing" else listed found}");
+
+  # What a role may say there and nowhere else: options of NixOS Compose's, and of NixOS's own virtual machines, which a
+  # NixOS test has by itself.
+  compatible = [ ../modules/nxc-compat.nix ]
+    ++ lib.optional (flavour.name != "nixos-test") ../modules/nxc-virtualisation.nix;
+
+  adopted = lib.mapAttrs
+    (role: content: {
+      _file = "role ${role} of ${place}";
+      imports = compatible ++ (if builtins.isList content then content else [ content ]);
+    })
+    roles;
+
+  # Roles of the environment that this composition does not have, for those who ask for one of them.
+  description = ../../environment.json;
+  names =
+    if builtins.pathExists description then
+      map (role: role.name) ((builtins.fromJSON (builtins.readFile description)).roles or [ ])
+    else [ ];
+  missing = lib.genAttrs names (role: throw "${place} has no role ${role}; it has ${listed roles}");
 in
-found.roles or found.nodes
+missing // adopted

@@ -4,6 +4,9 @@
 let
   inherit (pkgs) lib;
   numbers = builtins.genList (index: index + 1);
+
+  # What functions return, as one set; of an attribute that two of them have, the later one's counts.
+  joined = lib.foldl' (found: more: found // more) { };
 in
 rec {
   # makeManyById (id: role) "node" 2 -> { node1 = role 1; node2 = role 2; }
@@ -18,12 +21,12 @@ rec {
   # The package that a file describes, with arguments from pkgs.
   callPackage = file: arguments: pkgs.callPackage file arguments;
 
-  # mapListToAttrs f [ "a" ] -> { a = f "a"; }
-  mapListToAttrs = f: names: lib.genAttrs names f;
+  # mapListToAttrs (name: { ${name} = 1; }) [ "a" "b" ] -> { a = 1; b = 1; }
+  mapListToAttrs = f: list: joined (map f list);
 
-  # mapAttrNamesToAttrs f { a = 1; } -> { a = f "a"; }
-  mapAttrNamesToAttrs = f: set: lib.mapAttrs (name: _: f name) set;
+  # mapAttrNamesToAttrs (name: { ${name} = name; }) { a = 1; } -> { a = "a"; }
+  mapAttrNamesToAttrs = f: set: mapListToAttrs f (builtins.attrNames set);
 
-  # mapAttrsToAttrs f { a = 1; } -> { a = f "a" 1; }
-  mapAttrsToAttrs = lib.mapAttrs;
+  # mapAttrsToAttrs (name: value: { "${name}2" = value + 1; }) { a = 1; } -> { a2 = 2; }
+  mapAttrsToAttrs = f: set: mapListToAttrs (name: f name set.${name}) (builtins.attrNames set);
 }
