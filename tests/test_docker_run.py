@@ -115,13 +115,23 @@ def test_help_and_wrong_usage(odd: Path, shell: str) -> None:
     assert not odd.parents[1].with_name("it's a $bundle.state").exists()
 
 
-def test_a_test_is_not_pretended(tmp_path: Path) -> None:
+def test_tests_go_to_the_driver(tmp_path: Path) -> None:
     from nxcc.model.environment import Test
 
     made = make.environment("tested", make.role("a"), tests=(Test("", "a.succeed('true')", make.SPAN),))
-    done = run(make.write(tmp_path / "tested", made), "test")
-    assert done.returncode == 2
-    assert "composition.nix has this environment's testScript" in done.stderr
+    script = make.write(tmp_path / "tested", made)
+    path = stub(tmp_path / "bin", "28.3.1", "2 [name=seccomp,profile=builtin name=cgroupns]")
+    without = run(script, "test", PATH=path)
+    assert without.returncode == 2
+    assert "this bundle has no test/driver.py" in without.stderr
+    driver = tmp_path / "tested/test/driver.py"
+    driver.parent.mkdir()
+    driver.write_text(
+        "import os, sys; print(sys.argv[1:], os.environ['NXCC_PROJECT'], os.environ['NXCC_ENGINE'])\nexit(1)"
+    )
+    done = run(script, "test", "--project", "mine", "a name", PATH=path)
+    assert (done.returncode, done.stdout) == (1, f"['--run', '{script}', '--name', 'a name'] mine docker\n")
+    assert '"phase": "test"' in (tmp_path / "tested.state/phases.json").read_text()
 
 
 def test_an_interrupted_compile_is_refused(odd: Path) -> None:

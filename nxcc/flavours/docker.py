@@ -31,6 +31,7 @@ RUN_PARTS = (
     "docker/down",
     "run/fetch",
     "docker/nodes",
+    "run/test",
     "docker/main",
 )
 

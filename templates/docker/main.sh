@@ -12,7 +12,7 @@ usage: run [OPTIONS] COMMAND
   ssh NODE [COMMAND] a shell, or a command, as root on a node (no ssh: an exec of the engine)
   logs [NODE [ARGUMENTS OF JOURNALCTL]]
   fetch NODE:PATH [FOLDER]
-  test               not there yet for containers; the test script is in composition.nix
+  test [NAME]        run the environment's test script, or the one called NAME, against the nodes; starts them if needed
   compose ARGUMENTS  docker compose with this bundle's project and files
   down               remove the nodes, their network and volumes; with --all, images, secrets and state too
 
@@ -28,7 +28,7 @@ usage: run [OPTIONS] COMMAND
   --all              with `down`
 
 Exit: 0 done, 1 something failed, 2 wrong usage or something is missing on this machine.
-NXCC_PROJECT, NXCC_ENGINE: as the options. NXCC_IMAGE_ROLE: an image of your own for a role.
+NXCC_PROJECT, NXCC_ENGINE, NXCC_IGNORE_LINKS=yes: as the options. NXCC_IMAGE_ROLE: an image of your own for a role.
 USAGE
 }
 
@@ -39,10 +39,11 @@ own=$state/$flavour
 mask=$(umask)
 umask 077
 
-dry='' all='' no_build='' ignore_links='' given='' preset='' given_secrets='' moved_ports=''
+dry='' all='' no_build='' given='' preset='' given_secrets='' moved_ports=''
 timeout=300
 project=${NXCC_PROJECT:-}
 engine=${NXCC_ENGINE:-}
+ignore_links=${NXCC_IGNORE_LINKS:-}
 cgroup_case=
 command=
 
@@ -132,7 +133,14 @@ status) do_status ;;
 ssh) do_ssh "$@" ;;
 logs) do_logs "$@" ;;
 fetch) do_fetch "$@" ;;
-test) do_test ;;
+test)
+    if [ -n "$tests" ]; then
+        ready_engine
+        # For the `run` that the driver calls.
+        export NXCC_ENGINE="$engine" NXCC_IGNORE_LINKS="$ignore_links"
+    fi
+    do_test "$@"
+    ;;
 compose)
     ready_engine
     compose "$@"

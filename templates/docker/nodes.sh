@@ -1,4 +1,4 @@
-# --- single nodes: ssh, logs; and test ---
+# --- single nodes: ssh, logs ---
 
 # Sets container to that of a running node: NODE
 find_node() {
@@ -52,11 +52,4 @@ show_logs() {
     else
         "$engine" logs "$container" 2>&1 | tr -d '\r'
     fi
-}
-
-do_test() {
-    if [ -n "$tests" ]; then
-        refuse "no test driver for containers yet: composition.nix has this environment's testScript; on the nodes you can do its steps by \`run ssh\`"
-    fi
-    refuse "this environment declares no test"
 }

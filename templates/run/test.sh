@@ -7,5 +7,14 @@ do_test() {
     [ -r "$bundle/test/driver.py" ] || refuse "this bundle has no test/driver.py: compile it again"
     if [ "$#" -gt 0 ]; then set -- --name "$1"; fi
     set -- python3 "$bundle/test/driver.py" --run "$here/run" "$@"
-    if [ -n "$dry" ]; then act "$@"; else exec "$@"; fi
+    if [ -n "$dry" ]; then
+        act "$@"
+        return 0
+    fi
+    make_state
+    begin test
+    outcome=0
+    "$@" || outcome=$?
+    finish
+    exit "$outcome"
 }

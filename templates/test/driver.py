@@ -351,7 +351,7 @@ def main() -> int:
     out = os.path.join(f"{bundle}.state", flavour, "test", script[: -len(".py")])
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out, mode=0o700)
-    os.environ["OUT"] = out
+    os.environ["out"] = out  # noqa: SIM112, it is what derivations have
     names = [node["name"] for node in environment["nodes"]]
     # What ends a process by itself would leave what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))

@@ -160,7 +160,7 @@ class Machine(Node):
 
     def _listens(self, port: int, addr: str) -> bool:
         # What NixOS's driver asks nc, which not every node has.
-        return self._holds(f"exec 3<>/dev/tcp/{addr}/{int(port)}")
+        return self._holds(f"(exec 3<>/dev/tcp/{addr}/{int(port)}) 2>/dev/null")
 
     def get_tty_text(self, tty: str) -> str:
         """What stands on a virtual terminal."""
