@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tools import missing, need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 HERE = Path(__file__).parent / "guest"
 
@@ -32,12 +32,21 @@ def kernel() -> Path:
     return folder
 
 
-def boot(folder: Path, main: Path, programs: list[str], files: Mapping[str, bytes], timeout: float) -> list[str]:
+def boot(
+    folder: Path,
+    main: Path,
+    programs: list[str],
+    files: Mapping[str, bytes],
+    timeout: float,
+    options: Sequence[str] = (),
+    parameters: str = "",
+) -> list[str]:
     """What a guest says on its console while bash runs ``main``, line by line.
 
     ``programs`` are found in this machine's PATH and go along with their libraries, ``files`` are what lies at the
-    given places. ``folder`` takes the initramfs and the console's log. Raises TimeoutExpired where the guest takes
-    longer than ``timeout`` seconds, CalledProcessError where QEMU fails.
+    given places. ``folder`` takes the initramfs and the console's log. ``options`` are added to QEMU's, ``parameters``
+    to the kernel's. Raises TimeoutExpired where the guest takes longer than ``timeout`` seconds, CalledProcessError
+    where QEMU fails.
     """
     qemu = need("qemu-system-x86_64")
     source = kernel()
@@ -56,7 +65,7 @@ def boot(folder: Path, main: Path, programs: list[str], files: Mapping[str, byte
     clock = ["-accel", "tcg", "-icount", "shift=3,sleep=off"]
     command = [qemu, *clock, "-m", "256", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
     command += ["-kernel", str(source / "vmlinuz"), "-initrd", str(archive)]
-    command += ["-append", "console=ttyS0 quiet loglevel=3 panic=-1"]
+    command += ["-append", f"console=ttyS0 quiet loglevel=3 panic=-1 {parameters}", *options]
     log = folder / "console"
     with log.open("wb") as console:
         subprocess.run(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, timeout=timeout, check=True)

@@ -3,12 +3,12 @@
 #
 #   setup.sh      prints the folder, $NXCC_TEST_CACHE/guest (default ~/.cache/nxcc-tests/guest)
 #
-# An older kernel in that folder is kept; remove the folder to fetch the newest.
+# An older kernel in that folder is kept where it has all modules; remove the folder to fetch the newest.
 set -eu
 
 cache=${NXCC_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nxcc-tests}/guest
 # With what they depend on, in the order to load them.
-modules='llc stp bridge veth sch_htb sch_netem cls_u32'
+modules='llc stp bridge veth sch_htb sch_netem cls_u32 e1000 qemu_fw_cfg'
 
 # The package that linux-image-amd64 brings: its name has the version in it.
 image() { apt-cache depends --important linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1; }
@@ -31,10 +31,12 @@ fetch() {
     rm linux-image-*.deb
 }
 
-if [ ! -e "$cache/order" ]; then
-    rm -rf "$cache" "$cache.new"
+# shellcheck disable=SC2086 # names
+if [ "$(cat "$cache/order" 2>/dev/null)" != "$(printf '%s.ko\n' $modules)" ]; then
+    rm -rf "$cache.new"
     mkdir -p "$cache.new"
     (cd "$cache.new" && fetch) >&2
+    rm -rf "$cache"
     mv "$cache.new" "$cache"
 fi
 printf '%s\n' "$cache"
