@@ -23,6 +23,7 @@ KINDS = {
     "bool": "true or false",
     "size": "a size such as 2GiB",
     "duration": "a duration such as 2h",
+    "walltime": "a duration of whole seconds, a minute at least, such as 2h",
 }
 
 
@@ -30,7 +31,8 @@ class Setting(NamedTuple):
     """A setting of a flavour.
 
     ``kind`` is a key of KINDS; ``choices`` the words allowed (() for any); ``default`` what holds without it;
-    ``several`` whether it takes more than one value.
+    ``several`` whether it takes more than one value. ``pattern`` is what the whole of a word or string must match
+    (re), ``least`` and ``most`` bound a number where ``most`` is not 0; ``expected`` says so in words.
     """
 
     name: str
@@ -39,6 +41,10 @@ class Setting(NamedTuple):
     choices: tuple[str, ...] = ()
     default: str = ""
     several: bool = False
+    pattern: str = ""
+    least: int = 0
+    most: int = 0
+    expected: str = ""
 
 
 class FlavourFacts(NamedTuple):
@@ -105,7 +111,7 @@ class SettingsReader:
         return e.Settings(flavour, tuple(values), statement.span)
 
     def _fits(self, rule: Setting, setting: t.Setting, found: tuple[Value, ...]) -> bool:
-        expected = KINDS[rule.kind]
+        expected = rule.expected or KINDS[rule.kind]
         if rule.choices:
             expected = " or ".join(f"`{choice}`" for choice in rule.choices)
         elif rule.several:
@@ -114,7 +120,7 @@ class SettingsReader:
             self.log.add("NX0703", setting.span, name=rule.name, expected=expected)
             return False
         for node, value in zip(setting.values, found, strict=True):
-            if not _is(value, rule.kind) or (rule.choices and value not in rule.choices):
+            if not _is(value, rule.kind) or (rule.choices and value not in rule.choices) or not _within(value, rule):
                 near = did_you_mean(value, rule.choices) if isinstance(value, str) else ()
                 label = f"this is {describe(value)}" if not isinstance(value, str) else ""
                 self.log.add("NX0703", node.span, name=rule.name, expected=expected, label=label, help=near)
@@ -150,4 +156,20 @@ def _is(value: Value, kind: str) -> bool:
         return isinstance(value, bool)
     if kind == "int":
         return isinstance(value, int) and not isinstance(value, bool)
+    if kind == "walltime":
+        return (
+            _is(value, "duration")
+            and isinstance(value, Quantity)
+            and not value.amount % 1000
+            and value.amount >= 60_000
+        )
     return isinstance(value, Quantity) and value.dimension == kind
+
+
+def _within(value: Value, rule: Setting) -> bool:
+    """Whether a value of the right kind keeps the rule's pattern and bounds."""
+    if rule.pattern and isinstance(value, str):
+        import re
+
+        return re.fullmatch(rule.pattern, value) is not None
+    return not rule.most or (isinstance(value, int) and rule.least <= value <= rule.most)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAMS = ("oarsub", "oarstat", "oardel", "oarprint", "kadeploy3", "kaenv3")
+PROGRAMS = (
+    "oarsub", "oarstat", "oardel", "oarprint", "oarnodes", "kadeploy3", "kaenv3", "kaconsole3", "getent", "quota",
+)  # fmt: skip
 
 
 class Frontend:

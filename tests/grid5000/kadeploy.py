@@ -174,6 +174,9 @@ def _deploy(site: Site, facts: dict[str, Any], nodes: list[str], key: str | None
                 from grid5000.nodes import boot
 
                 boot(site, host, f"deployed {facts['name']}", keys=key, params=facts["kernel_params"])
+                if "--vlan" in given:
+                    with open(os.path.join(site.node(host), "vlan"), "w", encoding="utf-8") as file:
+                        file.write(given["--vlan"])
                 done.append(host)
             with open(counts, "w", encoding="utf-8") as file:
                 json.dump(used, file)

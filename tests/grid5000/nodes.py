@@ -28,8 +28,9 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
     """Boot a node anew: ``system`` is "standard", or "deployed NAME" or "kexec", where root has the file ``keys``."""
     node = os.path.join(site.folder, "nodes", host)
     shutil.rmtree(node, ignore_errors=True)
-    for name in ("run", "root", "shm", "ssh", "bin", "keep"):
-        os.makedirs(os.path.join(node, name))
+    own_programs = "bin" if system == "standard" else "run/current-system/sw/bin"
+    for name in ("run", "root", "shm", "ssh", "bin", "keep", own_programs):
+        os.makedirs(os.path.join(node, name), exist_ok=True)
     for name, text in (
         ("system", system),
         ("boot_id", str(uuid.uuid4())),
@@ -49,7 +50,7 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     programs = ("systemctl", "journalctl", "nxcc-ready", "nxcc-identity") if system != "standard" else ("sudo-g5k",)
     for name in (*programs, "kexec", "reboot"):
-        path = os.path.join(node, "bin", name)
+        path = os.path.join(node, own_programs, name)
         with open(path, "w", encoding="utf-8") as file:
             if name == "nxcc-identity":
                 file.write(f'#!/bin/sh\nexec sh "{os.path.abspath(IDENTITY)}" "$@"\n')
@@ -87,7 +88,11 @@ def ssh(site: Site, real: str, *arguments: str) -> None:
 
 def connect(site: Site, user: str, host: str) -> None:
     """One connection to a node, on standard input and output: what ssh's ProxyCommand runs."""
-    if host not in site.nodes or host in site.scenario["unreachable"]:
+    # In a VLAN a node has another name as well.
+    name, _, rest = host.partition(".")
+    plain, vlan, _ = name.partition("-kavlan-")
+    host = f"{plain}.{rest}"
+    if host not in site.nodes or host in site.scenario["unreachable"] or bool(vlan) != _in_vlan(site, host):
         sys.stderr.write(f"ssh: connect to host {host} port 22: No route to host\n")
         raise SystemExit(255)
     node = site.node(host)
@@ -113,6 +118,11 @@ def connect(site: Site, user: str, host: str) -> None:
     os.execv(sshd, [sshd, "-i", "-f", config])
 
 
+def _in_vlan(site: Site, host: str) -> bool:
+    """Whether the last deployment put a node into a VLAN."""
+    return os.path.exists(os.path.join(site.folder, "nodes", host, "vlan"))
+
+
 def _system(node: str) -> str:
     with open(os.path.join(node, "system"), encoding="utf-8") as file:
         return file.read().strip()
@@ -122,7 +132,7 @@ ENTER = r"""
 set -e
 node=$1 user=$2 home=$3 command=$4 keep=$5
 mount --make-rprivate /
-cat "$node/name" >/proc/sys/kernel/hostname
+if [ -s "$node/run/nxcc/node" ]; then cat "$node/run/nxcc/node"; else cat "$node/name"; fi >/proc/sys/kernel/hostname
 mount --bind "$node/run" /run
 own=$node/root
 [ "$user" = root ] || own=$home

@@ -32,6 +32,10 @@ def main() -> None:
         nodes.kexec(here, arguments)
     elif name == "node-journalctl":
         print("systemd[1]: Failed to start the stand-in's service.")
+    elif name in ("oarnodes", "getent", "quota", "kaconsole3"):
+        if name != "getent":
+            here.log(name, arguments)
+        getattr(import_module("grid5000.others"), name)(here, arguments)
     elif name in ("oarsub", "oarstat", "oardel", "oarprint", "kadeploy3", "kaenv3"):
         here.log(name, arguments)
         module = import_module("grid5000.kadeploy" if name.startswith("ka") else "grid5000.oar")

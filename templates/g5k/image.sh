@@ -1,0 +1,188 @@
+# --- build, image: the archive of all roles, and the descriptions that go with it ---
+
+do_build() {
+    command -v nix-build >/dev/null || [ -n "$dry" ] ||
+        refuse "nix-build is not here: build on a machine with Nix, and \`run push\` from there"
+    begin build
+    if [ -n "$dry" ]; then
+        act nix-build "$bundle" -A "$flavour" --no-out-link
+        say "then its files are copied to $own/result"
+        return 0
+    fi
+    from=$(nix-build "$bundle" -A "$flavour" --no-out-link)
+    [ -r "$from/image.tar.$extension" ] || die "nix-build gave no image.tar.$extension"
+    if [ ! -d "$own/result" ] || [ "$(cat "$own/copied" 2>/dev/null)" != "$from" ]; then
+        say "copying $from"
+        rm -rf -- "$own/result.new"
+        mkdir -p "$own/result.new"
+        for role in $roles; do
+            mkdir -p "$own/result.new/roles/$role"
+            cp -L -- "$from/roles/$role/cmdline" "$own/result.new/roles/$role/"
+        done
+        cp -L -- "$from/image.tar.$extension" "$own/result.new/"
+        chmod -R u+w "$own/result.new"
+        rm -rf -- "$own/result"
+        mv -- "$own/result.new" "$own/result"
+        printf '%s\n' "$from" >"$own/copied"
+    fi
+    stamp >"$own/built"
+    finish
+}
+
+check_result() {
+    [ -s "$own/result/image.tar.$extension" ] || refuse "$own/result has no image.tar.$extension: \`run build\` first"
+    for role in $roles; do
+        [ -s "$own/result/roles/$role/cmdline" ] || refuse "$own/result is no build of this bundle: it has no roles/$role/cmdline"
+    done
+}
+
+# Where Kadeploy reads the image. Its client serves a file that you can read; a web server's file must be in the folder
+# that it shows.
+place_of_image() {
+    if [ -n "$image_url" ]; then
+        printf '%s/%s\n' "$image_url" "$image"
+    else
+        printf '%s/%s\n' "${image_folder:-$own/image}" "$image"
+    fi
+}
+
+# Copies the image where it is read, and writes the descriptions to deploy.
+do_image() {
+    need_build
+    place=$(place_of_image)
+    # Kadeploy reads paths as URIs.
+    case $place in
+    *[!A-Za-z0-9_./:@+~-]*)
+        refuse "Kadeploy takes no path with blanks or other special characters: $place; the setting image-folder names another folder"
+        ;;
+    esac
+    if [ -n "$dry" ]; then
+        say "then the image is copied to ${image_folder:-$own/image}/$image, and descriptions are written to $own/env"
+        return 0
+    fi
+    check_result
+    begin image
+    copy_image
+    mkdir -p "$own/env"
+    for role in $roles; do write_description "$role"; done
+    finish
+}
+
+copy_image() {
+    from=$own/result/image.tar.$extension
+    folder=${image_folder:-$own/image}
+    mkdir -p "$folder" || die "cannot make $folder"
+    to=$folder/$image
+    now_there=$(cksum <"$from")
+    if [ -e "$to" ] && [ "$(cat "$own/image.sum" 2>/dev/null)" = "$to $now_there" ]; then
+        say "the image is in $folder already"
+        return 0
+    fi
+    if [ -z "$image_folder" ]; then
+        # The same file system: another name for the same bytes.
+        rm -f -- "$to"
+        ln "$from" "$to" 2>/dev/null || { check_space "$from" "$folder" && cp -- "$from" "$to"; } || die "cannot copy the image to $folder"
+    else
+        check_space "$from" "$folder"
+        say "copying the image to $folder"
+        cp -- "$from" "$to.new" || die "cannot copy the image to $folder"
+        # A web server reads it as somebody else; it holds neither keys nor secrets.
+        if [ -n "$image_url" ]; then chmod 644 "$to.new"; else chmod 600 "$to.new"; fi
+        mv -f -- "$to.new" "$to"
+    fi
+    printf '%s %s\n' "$to" "$now_there" >"$own/image.sum"
+}
+
+# Refuses to fill a disk or a quota: FILE FOLDER
+check_space() {
+    needed=$((($(wc -c <"$1") + 1023) / 1024))
+    free=$(df -Pk "$2" | sed -n '2s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p')
+    if [ -n "$free" ] && [ "$free" -lt "$needed" ]; then
+        refuse "$2 has $((free / 1024)) MiB left, and the image takes $((needed / 1024)) MiB"
+    fi
+    command -v quota >/dev/null || return 0
+    # File system, KiB used (* where over the quota), quota, limit.
+    quota -w 2>/dev/null | while read -r what used soft hard _; do
+        case $what in *:*) ;; *) continue ;; esac
+        used=${used%\*}
+        case $used$soft$hard in *[!0-9]*) continue ;; esac
+        [ "$hard" -gt 0 ] || hard=$soft
+        [ "$hard" -gt 0 ] || continue
+        # Without the copy of the last time, which goes.
+        if [ $((hard - used)) -lt "$needed" ]; then echo "$((hard - used))"; fi
+    done >"$own/quota"
+    if [ -s "$own/quota" ]; then
+        read -r free <"$own/quota"
+        refuse "your quota leaves $((free / 1024)) MiB, and the image takes $((needed / 1024)) MiB"
+    fi
+}
+
+# The kernel parameters that a role's nodes are deployed with: ROLE
+parameters_of() {
+    line=$(cat "$own/result/roles/$1/cmdline")
+    printf '%s %s' "$line" "$provision_parameter"
+    more=$(printf '%s\n' "$extra" | sed -n "s/^$1 //p")
+    [ -z "$more" ] || printf ' %s' "$more"
+}
+
+# The compiled description, with the image's place and what the evaluation knew: ROLE
+write_description() {
+    line=$(parameters_of "$1")
+    case $line in
+    *[\"\$\`\\]* | *"'"*) refuse "role $1: a kernel parameter holds a quote, \$, \` or \\, which Kadeploy cannot hand on: $line" ;;
+    esac
+    length=$(printf '%s' "$line" | wc -c)
+    [ "$length" -le "$longest" ] ||
+        refuse "role $1: its kernel parameters have $((length)) bytes, $longest is the most: $line"
+    mkdir -p "$own/env"
+    # `|` is in neither: paths are checked, and of what a parameter may hold sed reads & and | in another way.
+    shown=$(printf '%s' "$line" | sed 's/[&|]/\\&/g')
+    sed -e "/^image:\$/,/^[^ ]/ s|^  file: .*|  file: \"$place\"|" \
+        -e "/^boot:\$/,/^[^ ]/ s|^  kernel_params: .*|  kernel_params: \"$shown\"|" \
+        "$here/$1.yaml" >"$own/env/$1.yaml.new"
+    { grep -qxF "  file: \"$place\"" "$own/env/$1.yaml.new" && grep -qxF "  kernel_params: \"$line\"" "$own/env/$1.yaml.new"; } ||
+        die "$here/$1.yaml has no image or no kernel_params as nxcc writes them: compile again"
+    if ! cmp -s -- "$own/env/$1.yaml.new" "$own/env/$1.yaml"; then
+        say "$1: what is deployed differs from $flavour/$1.yaml by"
+        diff "$here/$1.yaml" "$own/env/$1.yaml.new" | sed -n 's/^[<>]/   &/p' >&2 || :
+    fi
+    mv -f -- "$own/env/$1.yaml.new" "$own/env/$1.yaml"
+}
+
+# Registers what changed since the last time.
+register_environments() {
+    [ -n "$register" ] || return 0
+    for role in $roles; do
+        if [ -n "$dry" ]; then
+            act kaenv3 -d "$environment-$role"
+            act kaenv3 -a "$own/env/$role.yaml"
+            continue
+        fi
+        what=$(what_is_deployed "$role")
+        [ "$(cat "$own/env/$role.registered" 2>/dev/null)" != "$what" ] || continue
+        # Of one with this name, only its owner's goes; the first time there is none.
+        kaenv3 -d "$environment-$role" >/dev/null 2>&1 || :
+        said=$(kaenv3 -a "$own/env/$role.yaml" 2>&1) || die "Kadeploy does not take $own/env/$role.yaml: $said"
+        printf '%s\n' "$what" >"$own/env/$role.registered"
+        say "registered $environment-$role"
+    done
+}
+
+# What tells one deployment from another: ROLE
+what_is_deployed() { { cat "$own/env/$1.yaml" "$own/image.sum"; } | cksum; }
+
+# The image's copy and the registered environments.
+do_clean() {
+    need_state
+    for role in $roles; do
+        if [ -e "$own/env/$role.registered" ] || [ -n "$dry" ] && [ -n "$register" ]; then
+            act kaenv3 -d "$environment-$role" >&2 || say "$environment-$role stays registered"
+            act rm -f -- "$own/env/$role.registered"
+        fi
+    done
+    to=${image_folder:-$own/image}/$image
+    if [ -e "$to" ] || [ -n "$dry" ]; then act rm -f -- "$to"; fi
+    act rm -f -- "$own/image.sum"
+}
+
+need_state() { [ -d "$own" ] || [ -n "$dry" ] || refuse "there is no $own"; }

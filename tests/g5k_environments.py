@@ -1,0 +1,77 @@
+"""Environments for the tests of Grid'5000's flavours, compiled, with a build as Nix would give it."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+import nxcc.compiler as compiler
+from nxcc.diagnostics.render import render
+from nxcc.flavours.g5k_image import G5kImage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nxcc.compiler import Compilation
+
+FLAVOURS = {flavour.name: flavour for flavour in (G5kImage,)}
+
+LAB = """environment lab "a laboratory"
+secret token
+secret key ssh-key
+flavour g5k-image {{ cluster dahu; walltime 90min; compression xz{more} }}
+role server "the server" {{
+  ready port 80
+  environment.etc.token.text = secret.token
+  kernel-params "mitigations=off"
+}}
+role agent[{count}] {{
+  after server
+  environment.etc.token.text = "${{secret.token}} ${{secret.key}}"
+{agent}}}
+{rest}"""
+
+
+def lab(more: str = "", agent: str = "", count: int = 2, rest: str = "") -> str:
+    """A server and agents that come after it, with secrets."""
+    return LAB.format(more=more and f"; {more}", agent=agent and f"  {agent}\n", count=count, rest=rest)
+
+
+def compiled(source: str, bundle: Path, flavour: str = "g5k-image") -> Compilation:
+    """What a source compiles to for a flavour."""
+    found, planned = compiler.find, compiler.PLANNED
+    compiler.find = lambda name: FLAVOURS[name]() if name in FLAVOURS else found(name)
+    compiler.PLANNED = planned - set(FLAVOURS)
+    try:
+        return compiler.compile_file("env.nxc", (flavour,), source=source, directory=str(bundle))
+    finally:
+        compiler.find, compiler.PLANNED = found, planned
+
+
+def write(source: str, bundle: Path, flavour: str = "g5k-image") -> Path:
+    """Compile a source and write its bundle; gives the path of ``run``."""
+    compilation = compiled(source, bundle, flavour)
+    assert compilation.ok, render(compilation.diagnostics, "text", color=False)
+    for file in compilation.files:
+        path = bundle / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+        os.chmod(path, 0o755 if file.executable else 0o644)
+    return bundle / flavour / "run"
+
+
+def image(folder: Path, roles: dict[str, str], extension: str = "xz") -> Path:
+    """What `nix-build -A g5k-image` gives: the archive, and each role's command line (``roles`` has its parameters)."""
+    folder.mkdir(parents=True)
+    with tarfile.open(folder / f"image.tar.{extension}", f"w:{extension}") as archive:
+        for role, parameters in roles.items():
+            for name in ("init", "kernel", "initrd"):
+                link = tarfile.TarInfo(f"nxcc/{role}/{name}")
+                link.type, link.linkname = tarfile.SYMTYPE, f"/nix/store/{role}/{name}"
+                archive.addfile(link)
+                archive.addfile(tarfile.TarInfo(f"nix/store/{role}/{name}"), io.BytesIO())
+            (folder / "roles" / role).mkdir(parents=True)
+            (folder / "roles" / role / "cmdline").write_text(f"init=/nxcc/{role}/init {parameters}".strip() + "\n")
+    return folder
