@@ -55,7 +55,7 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
             if name == "nxcc-identity":
                 file.write(f'#!/bin/sh\nexec sh "{os.path.abspath(IDENTITY)}" "$@"\n')
             else:
-                file.write(f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/program.py" node-{name} "$@"\n')
+                file.write(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{HERE}/program.py" node-{name} "$@"\n')
         os.chmod(path, 0o755)
 
 
@@ -81,7 +81,7 @@ def ssh(site: Site, real: str, *arguments: str) -> None:
     os.replace(f"{defaults}.{os.getpid()}", defaults)
     told = subprocess.run([real, "-G", "-F", defaults, *words], capture_output=True, text=True, check=False).stdout
     facts = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
-    proxy = f"{sys.executable} {HERE}/program.py connect {facts.get('user', '')} {facts.get('hostname', '')}"
+    proxy = f"{sys.executable} -I -S {HERE}/program.py connect {facts.get('user', '')} {facts.get('hostname', '')}"
     me = pwd.getpwuid(os.getuid()).pw_name
     os.execv(real, [real, "-l", me, "-o", f"ProxyCommand={proxy}", "-F", defaults, *words])
 
@@ -111,7 +111,7 @@ def connect(site: Site, user: str, host: str) -> None:
             f'AuthorizedKeysFile "{keys}"{more}\n'
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\n"
             f"AllowUsers {me}\nPermitRootLogin prohibit-password\nPidFile none\nMaxAuthTries 20\n"
-            f'ForceCommand "{sys.executable}" "{HERE}/program.py" node-shell "{site.folder}" "{host}" {user}\n'
+            f'ForceCommand "{sys.executable}" -I -S "{HERE}/program.py" node-shell "{site.folder}" "{host}" {user}\n'
         )
     os.replace(f"{config}.{os.getpid()}", config)
     sshd = shutil.which("sshd") or "/usr/sbin/sshd"
