@@ -1,0 +1,239 @@
+"""Three nodes of two roles, brought up once: names, order, sizes, links, secrets, tests, and what happens to a node."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+from clusters import times, within
+from machines import Role, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clusters import Bundle
+
+pytestmark = pytest.mark.slow
+
+SOURCE = """
+environment trio "three nodes of two roles"
+secret token "one that all share"
+role server {
+  resources { cpus 2; memory 448MiB; disk 1GiB }
+  environment.etc.token-at.text = secret.token
+  publish 8080:80
+  ready unit web.service
+  ready port 80
+}
+role agent[2] {
+  after server
+  environment.etc.token-at.text = secret.token
+  resources { memory 384MiB }
+}
+link agent -> server { delay 60ms }
+test \"\"\"
+  server.wait_for_unit("web.service")
+  server.wait_for_open_port(80)
+  for agent in [agent1, agent2]:
+      assert agent.succeed("hostname").startswith("agent")
+      agent.succeed("ping -c 1 server")
+  \"\"\"
+test "wrong" \"\"\"
+  agent1.succeed("true")
+  agent1.succeed("grep nothing /etc/hosts")
+  \"\"\"
+"""
+WEB = """[Unit]
+Description=Answers on port 80, a while after the boot
+After=network.target
+
+[Service]
+Type=notify
+NotifyAccess=all
+TimeoutStartSec=infinity
+ExecStartPre=sleep 4
+ExecStartPre=iptables -I nixos-fw -p tcp --dport 80 -j ACCEPT
+ExecStart=/bin/sh -c 'hostname >/run/name; systemd-notify --ready; exec busybox httpd -f -p 80 -h /run'
+
+[Install]
+WantedBy=multi-user.target
+"""
+ROLES = {
+    "server": Role(ready=[("unit", "web.service"), ("port", "80")], units={"web.service": WEB}, secrets=["token"]),
+    "agent": Role(secrets=["token"], links=["-", "delay 60ms limit 1000", "server"]),
+}
+NODES = ["server", "agent1", "agent2"]
+
+
+@pytest.fixture(scope="module")
+def trio(cluster: Callable[..., Bundle]) -> Bundle:
+    return cluster(SOURCE, ROLES)
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def up(trio: Bundle, port: int) -> str:
+    """What `up` said while all came up."""
+    done = trio.run("up", "--port", f"8080={port}", timeout=900)
+    assert done.returncode == 0, done.stderr
+    print(done.stderr)
+    return done.stderr
+
+
+def test_comes_up_in_order(trio: Bundle, up: str) -> None:
+    """Agents start once the server is ready, and it is not ready before its conditions hold."""
+    lines = up.splitlines()
+    position = {line: index for index, line in enumerate(lines)}
+    assert position["server: not ready: web.service is not active"] < position["server: ready (1 of 3)"]
+    assert position["server: ready (1 of 3)"] < position["agent1: starts"]
+    assert position["server: ready (1 of 3)"] < position["agent2: starts"]
+    ready = (trio.state / "node" / "server" / "ready").stat().st_mtime
+    assert all((trio.state / "node" / agent / "pid").stat().st_mtime > ready for agent in ("agent1", "agent2"))
+    assert trio.states() == dict.fromkeys(NODES, "ready")
+    phases = [(one["phase"], one["flavour"]) for one in json.loads((trio.state.parent / "phases.json").read_text())]
+    assert phases == [("deploy", "vm-ramdisk"), ("provision", "vm-ramdisk")]
+
+
+def test_names(trio: Bundle, up: str) -> None:
+    """Every node has its name, resolves the others and reaches them, through the firewall where that matters."""
+    for node in NODES:
+        others = [other for other in NODES if other != node]
+        pings = "; ".join(f"ping -q -c 1 -W 5 {other} >/dev/null && echo {other}" for other in others)
+        assert trio.on(node, f"hostname; {pings}").split() == [node, *others]
+    assert trio.on("agent1", "busybox wget -q -O - http://server/name") == "server"
+    # A port that no rule but that of the peers opens.
+    assert trio.on("server", "busybox nc -l -p 4000 >/run/got </dev/null & sleep 1; echo listens") == "listens"
+    trio.on("agent2", "echo hello | busybox nc -w 5 server 4000")
+    assert within(10, lambda: trio.on("server", "cat /run/got") == "hello")
+
+
+def test_sizes(trio: Bundle, up: str) -> None:
+    """Processors, memory and disks are as the roles ask for, read inside the guests."""
+    seen = (
+        "nproc; sed -n 's/MemTotal: *//p' /proc/meminfo; cat /sys/block/vda/serial /sys/block/vda/size; stat -f -c %T /"
+    )
+    server = trio.on("server", seen + "; grep -o ' /upper ext4\\|upperdir=[^,]*' /proc/mounts").split()
+    agent = trio.on("agent1", f"{seen} 2>/dev/null || :").split()
+    assert (server[0], agent[0]) == ("2", "1")
+    # The kernel keeps some for itself.
+    assert 448 * 1024 * 0.8 < int(server[1]) < 448 * 1024
+    assert 384 * 1024 * 0.8 < int(agent[1]) < 384 * 1024
+    assert server[3:5] == ["nxcc-root", str(1024**3 // 512)]
+    assert "nxcc-root" not in agent
+    # What is written to the root goes to the disk: more than the memory holds.
+    trio.on("server", "dd if=/dev/zero of=/var/big bs=1M count=600 2>/dev/null; rm /var/big")
+    assert (trio.state / "node" / "server" / "disk.qcow2").stat().st_size < 900 * 1024**2
+
+
+def test_link(trio: Bundle, up: str) -> None:
+    """Agents reach the server with the delay of the link, each other without."""
+    trips = times(trio.on("agent1", "ping -c 1 server >/dev/null; ping -c 8 -i 0.2 server"))
+    assert 60 < statistics.median(trips) < 100, trips
+    assert statistics.median(times(trio.on("agent1", "ping -c 8 -i 0.2 agent2"))) < 40
+
+
+def test_secrets(trio: Bundle, up: str) -> None:
+    """The same on all nodes, for root alone, on a tmpfs; nowhere in the bundle, on a command line or a console."""
+    look = "cat /run/nxcc/secrets/token; stat -c ' %a %U' /run/nxcc/secrets/token; stat -f -c %T /run/nxcc/secrets"
+    secret = (trio.state / "secrets" / "token").read_text()
+    for node in NODES:
+        assert trio.on(node, look).split() == [secret, "400", "root", "tmpfs"]
+        assert secret not in trio.succeed("logs", node)
+    assert all(secret not in " ".join(process.words) for process in trio.processes().values())
+
+
+def test_ssh_config(trio: Bundle, up: str) -> None:
+    """A plain ssh takes the configuration that `up` wrote, and trusts no other host key."""
+    done = subprocess.run(
+        ["ssh", "-F", str(trio.state / "ssh_config"), "-o", "BatchMode=yes", "agent2", "hostname"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stdout, done.returncode) == ("agent2\n", 0), done.stderr
+    assert trio.run("ssh", "server", "exit 7").returncode == 7
+
+
+def test_published(trio: Bundle, up: str, port: int) -> None:
+    """A port of the server's answers at this machine."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/name", timeout=20) as answer:
+        assert answer.read() == b"server\n"
+
+
+def test_console(trio: Bundle, up: str) -> None:
+    """Root is logged in on the serial console."""
+    done = subprocess.run(
+        [str(trio.script), "console", "agent1"],
+        input="\necho it is $((40 + 2)) on $(hostname)\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "it is 42 on agent1" in done.stdout, done
+
+
+def test_fetch(trio: Bundle, up: str) -> None:
+    """Files of a node's come here."""
+    trio.succeed("fetch", "agent1:/run/nxcc/nodes", "fetched")
+    assert (trio.folder / "fetched" / "nodes").read_text() == (trio.script.parent / "nodes").read_text()
+
+
+def test_test_script(trio: Bundle, up: str) -> None:
+    """The environment's test passes; a wrong one fails, and says in which line."""
+    assert trio.run("test", timeout=200).returncode == 0
+    done = trio.run("test", "wrong", timeout=200)
+    assert done.returncode == 1
+    assert "line 2" in done.stdout + done.stderr
+    assert 'agent1.succeed("grep nothing /etc/hosts")' in done.stdout + done.stderr
+
+
+def test_up_again(trio: Bundle, up: str) -> None:
+    """`up` on nodes that run changes nothing and takes no time."""
+    before = {node: process.pid for node, process in trio.processes().items()}
+    assert len(before) == 3
+    done = trio.run("up", timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert {node: process.pid for node, process in trio.processes().items()} == before
+
+
+def test_killed(trio: Bundle, up: str) -> None:
+    """A node that was killed shows in `status`, and `up` brings it back, its disk as it was."""
+    trio.on("server", "echo kept >/var/kept; sync")
+    os.kill(trio.processes()["server"].pid, signal.SIGKILL)
+    assert within(10, lambda: "server" not in trio.processes())
+    assert trio.states() == {"server": "killed", "agent1": "ready", "agent2": "ready"}
+    assert re.search("server does not run", trio.refused("ssh", "server", "true", code=1))
+    agents = {node: process.pid for node, process in trio.processes().items()}
+    trio.succeed("up", "server")
+    assert trio.states() == dict.fromkeys(NODES, "ready")
+    assert agents.items() <= {node: process.pid for node, process in trio.processes().items()}.items()
+    assert trio.on("server", "cat /var/kept; hostname") == "kept\nserver"
+    assert trio.on("agent1", "ping -q -c 1 -W 5 server >/dev/null && echo reached") == "reached"
+
+
+def test_down(trio: Bundle, up: str) -> None:
+    """The last: no process, no sockets, no disks are left; keys, secrets and the known hosts are."""
+    sockets = trio.sockets()
+    assert sockets.is_dir()
+    trio.succeed("down")
+    assert trio.processes() == {}
+    assert not sockets.exists()
+    assert not (trio.state / "node").exists()
+    assert (trio.state / "secrets" / "token").exists()
+    assert trio.states() == dict.fromkeys(NODES, "-")
+    trio.succeed("down")
+    trio.succeed("down", "--all")
+    assert not trio.state.exists()

@@ -1,0 +1,200 @@
+"""What goes wrong before, while and after machines start: each time one clear line, and `down` cleans."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from clusters import within
+from machines import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from clusters import Bundle
+
+pytestmark = pytest.mark.slow
+
+# Nobody's, on Debian.
+USER = 65534
+
+SOURCE = """
+environment pair
+role web[2] {
+  resources { memory 256MiB }
+  publish 18080:80
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def pair(cluster: Callable[..., Bundle]) -> Bundle:
+    return cluster(SOURCE, {"web": Role()}, tiny=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(pair: Bundle) -> Iterator[None]:
+    """After each test `down` ends well and nothing runs any more."""
+    yield
+    pair.succeed("down", "--grace", "0")
+    assert pair.processes() == {}
+    assert not (pair.state / "node").exists()
+    assert not (pair.state / "sockets").exists()
+
+
+@pytest.fixture
+def other(pair: Bundle, tmp_path: Path) -> Path:
+    """A copy of the result, for tests that break it."""
+    return Path(shutil.copytree(pair.result, tmp_path / "other", symlinks=True))
+
+
+@pytest.fixture
+def theirs() -> Iterator[Path]:
+    """A folder of another user's."""
+    folder = Path(tempfile.mkdtemp(prefix="nxcc-vm-"))
+    os.chown(folder, USER, USER)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def copied(bundle: Bundle, folder: Path) -> Path:
+    """The `run` of a bundle's copy in a folder of the other user's."""
+    shutil.copytree(bundle.folder / "bundle", folder / "bundle", symlinks=True)
+    return folder / "bundle" / "vm-ramdisk" / "run"
+
+
+def as_user(script: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a copy as the other user."""
+    return subprocess.run(
+        [str(script), *arguments],
+        user=USER,
+        group=USER,
+        extra_groups=(),
+        cwd=script.parent,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+
+
+def test_taken_port(pair: Bundle) -> None:
+    with socket.create_server(("127.0.0.1", 18081)):
+        done = pair.run("up", timeout=60)
+    assert done.returncode == 1
+    line = next(line for line in done.stderr.splitlines() if "18081" in line)
+    assert line == "-- node web2: port 18081 of this machine is taken, or not yours to open: " + (
+        "--port PORT=OTHER publishes it elsewhere"
+    )
+
+
+def test_no_qemu(pair: Bundle, tmp_path: Path) -> None:
+    """A PATH with everything but QEMU, and a QEMU that is none."""
+    for name in os.listdir("/usr/bin"):
+        if not name.startswith("qemu"):
+            (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    said = pair.refused("up", PATH=str(tmp_path))
+    assert said.startswith("vm-ramdisk/run: qemu-system-x86_64 is not installed (Debian, Ubuntu: qemu-system-x86;")
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho no libraries >&2\nexit 127\n")
+    broken.chmod(0o755)
+    assert pair.refused("up", NXCC_QEMU=str(broken)) == f"vm-ramdisk/run: {broken} does not run: no libraries"
+
+
+def test_unreadable_kernel(pair: Bundle, other: Path, tmp_path: Path, theirs: Path) -> None:
+    """One that is missing, one that is none, one that the user may not read."""
+    kernel = other / "pairs" / "1" / "kernel"
+    kernel.rename(tmp_path / "away")
+    assert pair.refused("up", NXCC_RESULT=str(other)).endswith("it has no roles/web/kernel")
+    kernel.write_bytes(b"no kernel\n" * 1000)
+    done = pair.run("up", NXCC_RESULT=str(other), timeout=60)
+    assert done.returncode == 1
+    assert re.search("^-- node web[12]: QEMU does not start: .*kernel", done.stderr, re.MULTILINE), done.stderr
+    kernel.chmod(0)
+    copy = copied(pair, theirs)
+    result = theirs / "result"
+    other.rename(result)
+    for path in (result, *result.rglob("*")):
+        os.lchown(path, USER, USER)
+    said = as_user(copy, "up", NXCC_RESULT=str(result))
+    assert said.returncode == 2
+    assert said.stderr.splitlines()[-1] == f"vm-ramdisk/run: cannot read {result}/roles/web/kernel"
+
+
+def test_no_room(pair: Bundle, tmp_path: Path) -> None:
+    """The state is on a file system that is full."""
+    state = pair.state.parent
+    state.rename(tmp_path / "state")
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(state)], check=True)
+    try:
+        done = pair.run("up", timeout=120)
+        assert done.returncode == 1, done
+        assert done.stderr.splitlines()[-1] == f"vm-ramdisk/run: no space left in {pair.state}"
+        assert pair.processes() == {}
+    finally:
+        subprocess.run(["umount", "--lazy", str(state)], check=True)
+        state.rmdir()
+        (tmp_path / "state").rename(state)
+
+
+def test_interrupted(pair: Bundle) -> None:
+    """Ctrl-C while nodes start: `status` knows them, the next `run` is not locked out, `down` ends them."""
+    process = pair.start("up")
+    assert within(60, lambda: len(pair.processes()) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert set(pair.states().values()) == {"starting"}
+    assert len(pair.processes()) == 2
+    sockets = pair.sockets()
+    pair.succeed("down", "--grace", "0")
+    assert pair.processes() == {}
+    assert not sockets.exists()
+
+
+def test_deadline(pair: Bundle) -> None:
+    """Nodes that are not ready in time are named, with what they last said; they are left as they are."""
+    done = pair.run("up", "--timeout", "2", timeout=60)
+    assert done.returncode == 1
+    assert "-- node web1: not ready within 2 s (--timeout)" in done.stderr.splitlines()
+    assert done.stderr.splitlines()[-1].startswith("vm-ramdisk/run: not all nodes are ready; they are left as they are")
+    assert set(pair.processes()) == {"web1", "web2"}
+
+
+def test_too_little_memory(pair: Bundle, other: Path) -> None:
+    """A ramdisk that stands twice in the memory while it is unpacked."""
+    with (other / "pairs" / "1" / "initrd").open("ab") as initrd:
+        initrd.truncate(200 * 1024**2)
+    assert "256 MiB of memory are too few for an initrd of 200 MiB: web1 needs 496" in pair.refused(
+        "up", NXCC_RESULT=str(other)
+    )
+
+
+def test_two_users(pair: Bundle, theirs: Path) -> None:
+    """The same environment twice, of two users: same names and addresses, and neither sees the other's nodes."""
+    copy = copied(pair, theirs)
+    result = {"NXCC_RESULT": str(theirs / "result")}
+    shutil.copytree(pair.result, theirs / "result", symlinks=True)
+    try:
+        mine = pair.start("up", "web1")
+        done = as_user(copy, "up", "--port", "18081=18082", "web2", **result)
+        _, said = mine.communicate(timeout=900)
+        assert (mine.returncode, done.returncode) == (0, 0), said + done.stderr
+        assert pair.states() == {"web1": "ready", "web2": "-"}
+        # It has the address that web1's own nodes file gives to web2, in another network.
+        assert as_user(copy, "ssh", "web2", "ip -4 address", **result).stdout.count("198.18.0.3/15") == 1
+        assert pair.run("ssh", "web1", "ping -c 2 -W 2 web2").returncode == 1
+        assert pair.run("ssh", "web1", "ping -c 1 -W 2 web1").returncode == 0
+    finally:
+        assert as_user(copy, "down", "--grace", "0", **result).returncode == 0
