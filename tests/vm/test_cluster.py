@@ -67,7 +67,7 @@ WantedBy=multi-user.target
 """
 ROLES = {
     "server": Role(ready=[("unit", "web.service"), ("port", "80")], units={"web.service": WEB}, secrets=["token"]),
-    "agent": Role(secrets=["token"], links=["-", "delay 60ms limit 1000", "server"]),
+    "agent": Role(secrets=["token"], links=["-", "delay 60ms limit 100000", "server"]),
 }
 NODES = ["server", "agent1", "agent2"]
 
