@@ -48,10 +48,10 @@ rec {
       options = lib.mapAttrsToList (name: directory: "${name}=${directory}") directories;
     };
 
-  # More threads than one for a squashfs. Linux chooses at the mount since 6.2, in kernels of NixOS since 23.05; before,
-  # they were built to use several.
+  # More threads than one for a squashfs: chosen at the mount since Linux 6.2, as nixpkgs' own images do since 24.11;
+  # before, the kernel was built for several.
   squashfsOptions = kernel:
-    lib.optional (atLeast "24.05" && lib.versionAtLeast kernel.version "6.2") "threads=multi";
+    lib.optional (atLeast "24.11" && lib.versionAtLeast kernel.version "6.2") "threads=multi";
 
   # Whether stage 1 is systemd, the default since 26.05. It formats file systems with `autoFormat`, and the options
   # for commands in stage 1 must be empty; the scripted one does neither.

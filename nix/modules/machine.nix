@@ -15,11 +15,11 @@ in
       # Nodes live for one experiment: they have no state of an older release.
       system.stateVersion = lib.mkDefault compat.release;
 
-      # Whoever leaves this unset gets NixOS's own default; said here because nothing else keeps the nodes apart.
+      # NixOS's own default. peers.nix makes the holes in it, so it does not depend on what a later release says.
       networking.firewall.enable = lib.mkOverride 1100 true;
     }
     (compat.definitions options [
-      # Units that a slow node has not finished with must not be killed for memory that their role asked for.
+      # It watches nothing unless a role says what.
       [ "systemd.oomd.enable" (lib.mkOverride 1100 false) ]
     ])
   ];
