@@ -22,6 +22,10 @@ HERE = Path(__file__).parent / "guest"
 # Where PATH begins in a guest: the real programs, before those of busybox.
 PROGRAMS = "host"
 
+# The guest's clock counts its instructions (8 ns each) and skips what it sleeps: what it measures does not depend on
+# who else uses the processor, and waiting costs nothing. Guests that talk to each other have no such clock in common.
+CLOCK = ("-accel", "tcg", "-icount", "shift=3,sleep=off")
+
 
 def kernel() -> Path:
     """The folder with vmlinuz, modules, and the list of these."""
@@ -40,13 +44,14 @@ def boot(
     timeout: float,
     options: Sequence[str] = (),
     parameters: str = "",
+    clock: Sequence[str] = CLOCK,
 ) -> list[str]:
     """What a guest says on its console while bash runs ``main``, line by line.
 
     ``programs`` are found in this machine's PATH and go along with their libraries, ``files`` are what lies at the
     given places. ``folder`` takes the initramfs and the console's log. ``options`` are added to QEMU's, ``parameters``
-    to the kernel's. Raises TimeoutExpired where the guest takes longer than ``timeout`` seconds, CalledProcessError
-    where QEMU fails.
+    to the kernel's; ``clock`` are QEMU's options about time. Raises TimeoutExpired where the guest takes longer than
+    ``timeout`` seconds, CalledProcessError where QEMU fails.
     """
     qemu = need("qemu-system-x86_64")
     source = kernel()
@@ -60,9 +65,6 @@ def boot(
             content[library.lstrip("/")] = Path(library).read_bytes()
     archive = folder / "initramfs"
     archive.write_bytes(b"".join(cpio(content)))
-    # The guest's clock counts its instructions (8 ns each) and skips what it sleeps: what it measures does not depend
-    # on who else uses the processor, and waiting costs nothing.
-    clock = ["-accel", "tcg", "-icount", "shift=3,sleep=off"]
     command = [qemu, *clock, "-m", "256", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
     command += ["-kernel", str(source / "vmlinuz"), "-initrd", str(archive)]
     command += ["-append", f"console=ttyS0 quiet loglevel=3 panic=-1 {parameters}", *options]
