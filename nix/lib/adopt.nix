@@ -5,15 +5,13 @@
 args: path:
 
 let
-  inherit (args) lib pkgs flavour;
+  inherit (args) pkgs flavour;
   place = toString path;
 
   # Theirs is the folder that ours is in: compositions import "${modulesPath}/tests/ssh-keys.nix".
   modulesPath = toString (pkgs.path + "/nixos");
-  passed = lib.filterAttrs
-    (name: _: builtins.elem name [ "flavour" "helpers" "inputs" "lib" "nur" "pkgs" "setup" "system" ])
-    args
-  // { inherit modulesPath; };
+  theirs = { flavour = { }; helpers = { }; inputs = { }; lib = { }; nur = { }; pkgs = { }; setup = { }; system = { }; };
+  passed = builtins.intersectAttrs theirs args // { inherit modulesPath; };
 
   # A function that names its arguments gets those, or all where it ends with `...`; only its XML tells whether it does.
   takesMore = function: builtins.length (builtins.split "ellipsis=\"1\"" (builtins.toXML function)) > 1;
@@ -24,18 +22,18 @@ let
     else function passed;
 
   content = import path;
-  found = if lib.isFunction content then call content else content;
+  found = if builtins.isFunction content || content ? __functor then call content else content;
 
-  listed = set: lib.concatStringsSep ", " (builtins.attrNames set);
+  listed = set: builtins.concatStringsSep ", " (builtins.attrNames set);
   roles = found.roles or found.nodes or (throw
     "${place} is no composition: it has neither roles nor nodes, but ${if found == { } then "nothing" else listed found}");
 
   # What a role may say there and nowhere else: options of NixOS Compose's, and of NixOS's own virtual machines, which a
   # NixOS test has by itself.
   compatible = [ ../modules/nxc-compat.nix ]
-    ++ lib.optional (flavour.name != "nixos-test") ../modules/nxc-virtualisation.nix;
+    ++ (if flavour.name == "nixos-test" then [ ] else [ ../modules/nxc-virtualisation.nix ]);
 
-  adopted = lib.mapAttrs
+  adopted = builtins.mapAttrs
     (role: content: {
       _file = "role ${role} of ${place}";
       imports = compatible ++ (if builtins.isList content then content else [ content ]);
@@ -48,6 +46,8 @@ let
     if builtins.pathExists description then
       map (role: role.name) ((builtins.fromJSON (builtins.readFile description)).roles or [ ])
     else [ ];
-  missing = lib.genAttrs names (role: throw "${place} has no role ${role}; it has ${listed roles}");
+  missing = builtins.listToAttrs (map
+    (name: { inherit name; value = throw "${place} has no role ${name}; it has ${listed roles}"; })
+    names);
 in
 missing // adopted
