@@ -88,7 +88,7 @@ def test_the_unit_runs_before_anyone_can_log_in(facts: dict[str, Any]) -> None:
     assert unit["DefaultDependencies"] == "false"
     assert {"network-pre.target", "sshd.service", "sshd-keygen.service", "sshd.socket"} <= set(unit["Before"].split())
     assert unit["After"] == "local-fs.target systemd-modules-load.service"
-    assert (unit["Type"], unit["TimeoutStartSec"], unit["StandardOutput"]) == ("oneshot", "60s", "journal+console")
+    assert (unit["Type"], unit["TimeoutStartSec"], unit["StandardOutput"]) == ("oneshot", "300s", "journal+console")
     assert unit["ExecStart"].endswith("-nxcc-identity/bin/nxcc-identity")
 
 

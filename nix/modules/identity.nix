@@ -48,7 +48,9 @@ in
         serviceConfig = {
           Type = "oneshot";
           RemainAfterExit = true;
-          TimeoutStartSec = "60s";
+          # The script bounds its own waits. Interpreted, on a busy machine, its commands take minutes; cut off, nobody
+          # could log in to look.
+          TimeoutStartSec = "300s";
           StandardOutput = "journal+console";
           StandardError = "journal+console";
           ExecStart = "${command}/bin/nxcc-identity";
