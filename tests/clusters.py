@@ -10,15 +10,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from machines import built
+from machines import built, built_in_store
 from programs import HOME, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from machines import Role
-
-FLAVOUR = "vm-ramdisk"
 
 
 class Process(NamedTuple):
@@ -31,12 +29,14 @@ class Process(NamedTuple):
 class Bundle:
     """A compiled environment and the result that its nodes boot from."""
 
-    def __init__(self, folder: Path, text: str, roles: Mapping[str, Role], tiny: bool = False) -> None:
+    def __init__(
+        self, folder: Path, text: str, roles: Mapping[str, Role], tiny: bool = False, flavour: str = "vm-ramdisk"
+    ) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
         (folder / "env.nxc").write_text(text)
         done = subprocess.run(
-            command(["compile", "env.nxc", "--flavour", FLAVOUR, "--output", "bundle"]),
+            command(["compile", "env.nxc", "--flavour", flavour, "--output", "bundle"]),
             cwd=folder,
             env={**os.environ, "PYTHONPATH": HOME},
             capture_output=True,
@@ -45,9 +45,12 @@ class Bundle:
             timeout=60,
         )
         assert done.returncode == 0, done.stderr
-        self.result = built(folder / "result", roles, tiny)
-        self.script = folder / "bundle" / FLAVOUR / "run"
-        self.state = folder / "bundle.state" / FLAVOUR
+        if flavour == "vm":
+            self.result = built_in_store(folder / "result", roles)
+        else:
+            self.result = built(folder / "result", roles, tiny)
+        self.script = folder / "bundle" / flavour / "run"
+        self.state = folder / "bundle.state" / flavour
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """`run`, in a process group of its own."""
@@ -73,9 +76,9 @@ class Bundle:
             raise AssertionError(f"run {' '.join(arguments)} takes more than {timeout} s:\n{out}{err}") from None
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    def succeed(self, *arguments: str, **environment: str) -> str:
+    def succeed(self, *arguments: str, timeout: float = 300, **environment: str) -> str:
         """The output of a `run` that must end well."""
-        done = self.run(*arguments, **environment)
+        done = self.run(*arguments, timeout=timeout, **environment)
         assert done.returncode == 0, (arguments, done.returncode, done.stdout, done.stderr)
         return done.stdout
 

@@ -74,6 +74,31 @@ def built(folder: Path, roles: Mapping[str, Role], tiny: bool = False) -> Path:
     return folder
 
 
+def built_in_store(folder: Path, roles: Mapping[str, Role]) -> Path:
+    """Lays out in ``folder`` what `nix-build -A vm` gives for these roles, their systems in this machine's store."""
+    pair = folder / "pairs" / "1"
+    pair.mkdir(parents=True)
+    shutil.copyfile(fixture() / "kernel", pair / "kernel")
+    (pair / "initrd").write_bytes((fixture() / "initrd-small").read_bytes() + segment(roles))
+    for name, role in roles.items():
+        system = folder / f"nxcc-role-{name}"
+        system.mkdir()
+        (system / "init").write_text("#!/bin/sh\nexec /lib/systemd/systemd\n")
+        (system / "init").chmod(0o755)
+        (system / "sw").symlink_to("/usr/local")
+        os.link(fixture() / "nix-store.squashfs", system / "nix-store.squashfs")
+        command = [need("nix-store"), "--add", str(system)]
+        added = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.strip()
+        shutil.rmtree(system)
+        place = folder / "roles" / name
+        place.mkdir(parents=True)
+        (place / "kernel").symlink_to("../../pairs/1/kernel")
+        (place / "initrd").symlink_to("../../pairs/1/initrd")
+        (place / "system").symlink_to(added)
+        (place / "cmdline").write_text(f"init={added}/init {role.parameters}\n")
+    return folder
+
+
 def segment(roles: Mapping[str, Role]) -> bytes:
     """What follows the cached ramdisk: stage 1, and the files of all machines and of each role's."""
     programs = {"init": (HERE / "init").read_bytes()}

@@ -26,8 +26,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
     fixture()
     made: list[Bundle] = []
 
-    def new(text: str, roles: Mapping[str, Role], tiny: bool = False) -> Bundle:
-        made.append(Bundle(tmp_path_factory.mktemp("cluster") / "env", text, roles, tiny))
+    def new(text: str, roles: Mapping[str, Role], tiny: bool = False, flavour: str = "vm-ramdisk") -> Bundle:
+        made.append(Bundle(tmp_path_factory.mktemp("cluster") / "env", text, roles, tiny, flavour))
         return made[-1]
 
     yield new
