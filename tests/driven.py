@@ -104,7 +104,7 @@ class Driven:
         return subprocess.run(
             self.command({"": script}, *arguments),
             cwd=self.bundle,
-            env={**os.environ, **env},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **env},
             capture_output=True,
             text=True,
             errors="replace",

@@ -72,6 +72,8 @@ def test_a_timeout_ends_the_command(driven: Driven) -> None:
     assert "sleep 987" not in processes()
     said = driven.fails('server.succeed("exec sleep 986", timeout=1)')
     assert "command `exec sleep 986` failed (exit code 124)" in said
+    driven.passes('assert server.execute("trap : TERM; while :; do sleep 0.2 || :; done", timeout=1)[0] == 137')
+    assert time.monotonic() - start < 16
 
 
 def test_a_connection_that_hangs_is_cut(driven: Driven) -> None:
