@@ -199,7 +199,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         in {
           plain = of "plain"; docker = of "docker"; vm = of "vm";
           test = lib.mapAttrs (_: one: one.config.virtualisation.memorySize) bundle.nixos-test.nodes;
-          drvs = map (flavour: lib.mapAttrs (_: role: role.drvPath) bundle.roles.${flavour}) [ "docker" "vm" ];
+          drvs = [ bundle.roles.docker.server.drvPath bundle.roles.vm.client.drvPath ];
         }
         """,
     )
