@@ -16,7 +16,9 @@ in
         options = [ "trans=virtio" "version=9p2000.L" "cache=loose" "msize=131072" "ro" ];
         neededForBoot = true;
       };
-      boot.initrd.availableKernelModules = [ "9p" "9pnet_virtio" ];
+      boot.initrd.availableKernelModules = [ "9p" ];
+      # Loaded first: systemd's stage 1 mounts without waiting for the device that has the tag.
+      boot.initrd.kernelModules = [ "virtio_pci" "9pnet_virtio" ];
     }
     # The database of that store is not shared. To a Nix without it every path here would be garbage. An option since
     # 22.05.
