@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import g5k_environments as make
 import pytest
+import yaml
 from grid5000 import descriptions
 from ruamel.yaml import YAML
 from tools import need

@@ -132,12 +132,17 @@ class Site:
             job["state"] = "Waiting"
             return job
         if self.scenario["fails_to_start"]:
-            return {**job, "state": "Error", "message": "CANNOT_CREATE_TMP_DIRECTORY"}
+            job = {**job, "state": "Error", "message": "CANNOT_CREATE_TMP_DIRECTORY"}
+            self.save(job)
+            return job
         lasts = min(job["walltime"], _duration(job["command"]))
         if self.scenario["ends_after"] is not None:
             lasts = min(lasts, self.scenario["ends_after"])
         job["start"] = int(start)
-        job["state"] = "Running" if now < start + lasts else "Terminated"
+        job["state"] = "Running"
+        if now >= start + lasts:
+            job["state"] = "Terminated"
+            self.save(job)
         return job
 
     def save(self, job: dict[str, Any]) -> None:
