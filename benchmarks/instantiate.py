@@ -36,8 +36,8 @@ KINDS = (
 )
 # What makes the library's own modules work as well.
 EXTRAS = """
-  secret token
-  ready unit "multi-user.target"
+  environment.etc."token".text = "${secret.token}"
+  ready unit multi-user.target
   networking.firewall.allowedTCPPorts = [80]
 """
 
@@ -83,7 +83,7 @@ def compile_to(folder: str, extras: bool) -> None:
     """Write the environment's source and its bundle, ``out``, into a folder."""
     from nxcc.compiler import compile_file
 
-    lines = ["environment bench", "secret token random 32" if extras else ""]
+    lines = ["environment bench", "secret token" if extras else ""]
     for number in range(ROLES):
         body = KINDS[number % len(KINDS)][0] + (EXTRAS if extras else "")
         lines.append(f"role role{number} {{\n  {body}\n}}")

@@ -55,7 +55,11 @@ def make_nixpkgs(folder: Path, release: str, record: str | None = None) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
 
-    table = [{"name": row.name, "type": row.types[release]} for row in rows("Options") if release in row.types]
+    table = [
+        {"name": row.name, "type": row.types[release], "test": "qemu-vm.nix" in row.file}
+        for row in rows("Options")
+        if release in row.types
+    ]
     facts = {
         "release": release,
         "record": record,

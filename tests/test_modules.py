@@ -180,7 +180,7 @@ def test_disks_are_the_root_of_roles_that_ask_for_one(facts: dict[str, Any]) -> 
 
 def test_nodes_of_a_test_have_the_addresses_and_sizes_of_the_environment(facts: dict[str, Any]) -> None:
     test = facts["test"]
-    assert sorted(test) == ["agent_1", "agent_2", "bare", "other", "server"]
+    assert sorted(test) == ["adopted", "agent_1", "agent_2", "bare", "other", "server"]
     assert test["agent_2"] == {
         "hostName": "agent-2",
         "primaryIPAddress": "198.18.0.4",

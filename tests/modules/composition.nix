@@ -26,6 +26,15 @@
       environment.systemPackages = lib.optional (flavour.name == "docker") pkgs.coreutils;
     };
     bare = { };
+    # What roles of NixOS Compose's say.
+    adopted = {
+      imports = [ ./nix/modules/nxc-compat.nix ]
+        ++ lib.optional (flavour.name != "nixos-test") ./nix/modules/nxc-virtualisation.nix;
+      nxc.users.names = [ "user1" ];
+      nxc.users.prefixHome = "/users";
+      nxc.wait-online.enable = true;
+      nxc.postBootCommands = "touch /etc/foo";
+    };
     # Another kernel, and the other firewall.
     other = {
       boot.kernelPackages.kernel = pkgs.coreutils // { version = "5.10"; };

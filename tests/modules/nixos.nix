@@ -1,6 +1,6 @@
 # The options of NixOS that nix/ uses, and as much of a system as follows from them.
 #
-# table: [ { name, type } ] of this release's options, as in docs/nixos-compatibility.md.
+# table: [ { name type … } ] of this release's options, as in docs/nixos-compatibility.md.
 { lib, table, pkgs, release }:
 
 let
@@ -29,6 +29,7 @@ let
       else if word == "lines" || word == "str" then { default = ""; }
       else { }
     );
+  thisFile = "tests/modules/nixos.nix";
   defaults = import ./defaults.nix { inherit lib pkgs release; };
   package = pkgs.smallPackage;
 
@@ -43,7 +44,7 @@ let
         inside = map (row: row // { path = lib.tail row.path; })
           (lib.filter (row: lib.elem (lib.head row.path) [ "<name>" "*" ]) deeper);
         word = (lib.head leaves).type;
-        submodule = lib.types.submodule { options = tree (here ++ [ "<name>" ]) inside; };
+        submodule = lib.types.submodule { _file = thisFile; options = tree (here ++ [ "<name>" ]) inside; };
       in
       if leaves == [ ] then tree here deeper
       else lib.mkOption ({
@@ -86,7 +87,7 @@ let
   json = value: builtins.toJSON value;
 in
 {
-  _file = "tests/modules/nixos.nix";
+  _file = thisFile;
   options = tree [ ] (map (row: row // { path = lib.splitString "." row.name; }) table);
 
   # systemd's stage 1 has the host name in it.

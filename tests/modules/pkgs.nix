@@ -18,6 +18,7 @@ let
     let
       systems = lib.mapAttrs
         (node: module: evalConfig {
+          test = true;
           modules = [
             module
             {

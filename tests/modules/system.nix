@@ -2,13 +2,13 @@
 # anew from their manual. Stricter in one point: each option takes values of its type only, there is nothing freeform.
 #
 # With `record`, a folder as text, it traces "defines OPTION" and "reads OPTION" for what modules from there define and
-# read; names within are written <name>, as in NixOS's manual.
+# read of the options that others declare; names within are written <name>, as in NixOS's manual.
 { lib, record ? null }:
 
 let
   inherit (builtins)
     all any attrNames attrValues concatLists concatMap concatStringsSep elem filter foldl' functionArgs head isAttrs
-    isBool isFloat isFunction isInt isList isString length listToAttrs mapAttrs sort tail trace typeOf zipAttrsWith;
+    isBool isFloat isFunction isInt isList isString length mapAttrs sort tail trace typeOf zipAttrsWith;
 
   show = concatStringsSep ".";
   # Modules without a name are the library's: tests give names to theirs.
@@ -267,10 +267,11 @@ let
             else if first.readOnly or false && length live > 1 then throw "${show here.loc} is read-only; set in ${filesOf live}"
             else checked here type used
           );
+          ours = isOurs (head declarations).file;
           applied = (first.apply or (value: value)) merged;
           # What this repository's files define, whether or not the definition is the strongest.
           said = foldl'
-            (value: one: if isOurs one.file then trace "defines ${show here.manual}" value else value)
+            (value: one: if isOurs one.file && !ours then trace "defines ${show here.manual}" value else value)
             applied
             live;
         in
@@ -278,7 +279,7 @@ let
         else {
           _type = "option";
           inherit (here) loc;
-          inherit type default;
+          inherit type default ours;
           value = said;
           isDefined = used != [ ];
           files = map (one: one.file) live;
@@ -290,7 +291,7 @@ let
       watched = where: mapAttrs (name: value:
         let here = at where { real = name; }; in
         if !(isOption value) then watched here value
-        else if record == null then value.value
+        else if record == null || value.ours then value.value
         else trace "reads ${show here.manual}" value.value);
     in
     assert known where options definitions;
