@@ -83,6 +83,14 @@ def test_a_connection_that_hangs_is_cut(driven: Driven) -> None:
     assert "sleep 985" not in processes()
 
 
+def test_a_connection_that_is_kept_for_later_holds_nothing_up(driven: Driven) -> None:
+    """ssh's ControlPersist leaves a process that has the errors' file."""
+    driven.run.write_text(driven.run.read_text().replace("\nssh)\n", "\nssh)\n    sleep 20 >/dev/null &\n"))
+    start = time.monotonic()
+    driven.passes("server.succeed('true')")
+    assert time.monotonic() - start < 10
+
+
 def test_succeed_and_fail(driven: Driven) -> None:
     assert (
         driven.passes('print(server.fail("echo one; false", "exit 3") + server.succeed("echo two"))') == "one\ntwo\n\n"
@@ -248,6 +256,11 @@ def test_shutdown(driven: Driven) -> None:
         "assert web_1.is_up()\nserver.start()\nassert server.is_up()"
     )
     assert "action timed out" in driven.fails("server.wait_for_shutdown(timeout=1)")
+    # A machine that has not quite stopped makes the first `up` fail.
+    text = driven.run.read_text()
+    driven.run.write_text(text.replace("\nup)\n", "\nup)\n    mkdir $fake/once 2>/dev/null && exit 1\n"))
+    driven.passes("server.shutdown()\nserver.start()")
+    assert driven.fake.joinpath("once").exists()
 
 
 def test_reboot(driven: Driven) -> None:

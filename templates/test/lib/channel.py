@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
@@ -61,27 +62,33 @@ class Run:
 
         With ``shown``, output goes where the driver's own messages go.
         """
-        to = 2 if shown else subprocess.PIPE
-        # A group of its own, so that ending it ends ssh too.
-        child = subprocess.Popen(
-            [self.path, *words], stdin=stdin or subprocess.DEVNULL, stdout=to, stderr=to, start_new_session=True
-        )
-        try:
-            out, err = child.communicate(timeout=timeout)
-            return child.returncode, out or b"", err or b""
-        except subprocess.TimeoutExpired:
-            return (None, *self._end(child))
-        except BaseException:
-            self._end(child)
-            raise
+        with tempfile.TemporaryFile() as said:
+            # A group of its own, so that ending it ends ssh too. Errors go to a file: the connection that ssh keeps for
+            # later ones (ControlPersist) would hold a pipe open.
+            child = subprocess.Popen(
+                [self.path, *words],
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=2 if shown else subprocess.PIPE,
+                stderr=2 if shown else said,
+                start_new_session=True,
+            )
+            try:
+                out = child.communicate(timeout=timeout)[0]
+                status: int | None = child.returncode
+            except subprocess.TimeoutExpired:
+                out, status = self._end(child), None
+            except BaseException:
+                self._end(child)
+                raise
+            said.seek(0)
+            return status, out or b"", said.read()
 
     @staticmethod
-    def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    def _end(child: subprocess.Popen[bytes]) -> bytes:
         """End a child with all that it started; what it has said."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                out, err = child.communicate(timeout=3)
-                return out or b"", err or b""
-        return b"", b""
+                return child.communicate(timeout=3)[0] or b""
+        return b""

@@ -23,6 +23,7 @@ class Node:
         self.out_dir = out_dir
         self.driver = driver
         self.connected = False
+        self.stopping = False
 
     def __repr__(self) -> str:
         return f"<Machine '{self.name}'>"
@@ -79,6 +80,10 @@ class Node:
             return
         with self.nested("starting"):
             status, _, _ = self.run("up", self.name, shown=True)
+            if self.stopping and status != 0:
+                # It had not stopped yet.
+                status, _, _ = self.run("up", self.name, shown=True)
+            self.stopping = False
             if status != 0 or not self.is_up():
                 raise MachineError(f"{self.name} cannot be started: `run up` exits {status}")
 
@@ -94,6 +99,7 @@ class Node:
         with self.nested("waiting for the node to power off"):
             # A connection may fail once for another reason.
             retry(lambda _: not self.is_up() and not self.is_up(), timeout)
+        self.stopping = True
 
     def reboot(self, timeout: float = TIMEOUT) -> None:
         """Reboot the node in good order and wait until it answers again; a container is stopped and started."""
