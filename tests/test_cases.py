@@ -8,6 +8,7 @@ command line, a word a line. ``pytest tests/test_cases.py --snapshot-update`` wr
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +36,8 @@ NAMES = sorted(
     if os.path.isfile(os.path.join(CASES, name, "env.nxc")) and not name.startswith("syntax-")
 )
 ARTIFACTS = ("composition.nix", "default.nix", "flake.nix", "environment.json", "docker/docker-compose.yml")
+# Of the flavours of machines, each node's script; `run` has few lines of its own, and tests.
+MACHINES = re.compile(r"vm(-ramdisk)?/(nodes|node/.*\.sh)")
 DIAGNOSTICS = "diagnostics.txt"
 ROOT = "/case"
 """Stands for the absolute path of a case's folder in what is expected."""
@@ -45,7 +48,6 @@ ELSEWHERE: dict[str, str] = {
     "NX0125": "test_cli.py::test_nix_refuses_a_fragment_at_its_place",
     "NX0524": "test_sources.py::test_limits",
     "NX0528": "test_sources.py::test_what_cannot_be_read",
-    "NX0704": "test_honour.py::test_every_use_is_refused_at_its_line",
     "NX0707": "test_honour.py::test_all_leaves_out_what_cannot",
     "NX0801": "test_cli.py::test_files_edited_by_hand",
     "NX0805": "test_cli.py::test_a_file_in_the_way",
@@ -111,6 +113,7 @@ def test_case(name: str, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) ->
         contents = {file.path: file.content for file in compilation.files}
         scripts = [path for path in contents if path.startswith("test/") and path.count("/") == 1]
         artifacts = [*ARTIFACTS, *(path for path in scripts if path != "test/driver.py")]
+        artifacts += filter(MACHINES.fullmatch, contents)
         found.update((path, contents[path].decode()) for path in artifacts if path in contents)
     if text := said(compilation, folder):
         found[DIAGNOSTICS] = text

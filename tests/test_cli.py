@@ -15,6 +15,8 @@ import pytest
 from programs import HOME, command
 from tools import need
 
+from nxcc.flavours import BUILTIN
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -238,7 +240,7 @@ def test_unknown_flavour_is_wrong_usage(good: Path, nxcc: Nxcc) -> None:
     done = nxcc("check", "env.nxc", "--flavour", "doker")
     assert done.returncode == 2
     assert "did you mean `docker`?" in done.stderr
-    assert nxcc("compile", "env.nxc", "-f", "vm").returncode == 2
+    assert nxcc("compile", "env.nxc", "-f", "execo").returncode == 2
 
 
 def test_formats_for_programs_are_whole_documents(good: Path, bad: Path, nxcc: Nxcc) -> None:
@@ -486,7 +488,7 @@ def test_show(good: Path, nxcc: Nxcc) -> None:
 def test_flavours(nxcc: Nxcc) -> None:
     assert "docker" in nxcc("flavours").stdout
     found = json.loads(nxcc("flavours", "--output-format", "json").stdout)
-    assert [flavour["name"] for flavour in found["flavours"]] == ["docker"]
+    assert [flavour["name"] for flavour in found["flavours"]] == [*BUILTIN]
 
 
 def test_explain(nxcc: Nxcc) -> None:

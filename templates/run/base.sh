@@ -106,8 +106,8 @@ lock() {
         fi
         say "removing the lock of process $holder, which is gone"
     fi
-    echo $$ >"$own/lock/pid"
     locked=yes
+    echo $$ 2>/dev/null >"$own/lock/pid" || die "cannot write in $own: no space left?"
 }
 
 # Processes that end with this one, and whether it waits until they have.

@@ -42,7 +42,7 @@ NODES
 prepare_node() {
     folder=$own/node/$1
     mkdir -p "$folder" || die "cannot write in $own"
-    rm -f -- "$folder/ready" "$folder/reason" "$folder/pid"
+    rm -f -- "$folder/pid"
     # shellcheck disable=SC2046 # names of secrets
     said=$(pack_host "$1" "$folder" $(printf '%s\n' "$reads" | sed -n "s/^$2 //p") 2>&1) || die "cannot write in $folder: $said"
     bytes=$(printf '%s\n' "$disks" | sed -n "s/^$2 //p")

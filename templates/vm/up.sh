@@ -83,6 +83,7 @@ NODES
 # One node, in a process of its own: NODE ROLE NUMBER
 bring_up() {
     folder=$own/node/$1
+    rm -f -- "$folder/ready" "$folder/reason"
     if alive "$1"; then keep_running "$1" "$2"; else
         # A QEMU that is being started must be known to `down`: the shell obeys only after it.
         trap 'exit 143' TERM
@@ -172,9 +173,14 @@ not_ready() {
             ;;
         esac
         [ ! -s "$own/node/$node/reason" ] || say "   $(cat "$own/node/$node/reason")"
-        [ ! -s "$own/node/$node/console.log" ] || console_lines "$node" | tail -n 12 | sed 's/^/   | /' >&2
+        [ ! -s "$own/node/$node/console.log" ] || console_lines "$node" | tail -n 12 | sed 's/^/   | /' | lines >&2
     done
     die "not all nodes are ready; they are left as they are: \`run logs NODE\`, \`run console NODE\`, \`run down\`"
+}
+
+# Standard input, the last line ended too.
+lines() {
+    while IFS= read -r line || [ -n "$line" ]; do printf '%s\n' "$line"; done
 }
 
 # What a node wrote on its console, without what only a terminal understands: NODE
