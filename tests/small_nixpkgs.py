@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "nixos-compatibility.md"
 MODULES = HERE / "modules"
 LIBRARY = HERE.parent / "nix"
+GONE = re.compile(r"removed|renamed")
 RELEASES = ("20.09", "24.11", "26.05")
 
 
@@ -55,10 +56,12 @@ def make_nixpkgs(folder: Path, release: str, record: str | None = None) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
 
+    # NixOS keeps an option of which the name is gone, to say so to those who define it.
+    gone = {row.name for row in rows("Options") if release not in row.types and GONE.search(row.guard)}
     table = [
-        {"name": row.name, "type": row.types[release], "test": "qemu-vm.nix" in row.file}
+        {"name": row.name, "type": row.types.get(release, "gone"), "test": "qemu-vm.nix" in row.file}
         for row in rows("Options")
-        if release in row.types
+        if release in row.types or row.name in gone
     ]
     facts = {
         "release": release,

@@ -218,6 +218,7 @@ def role(text: str) -> str:
         ('boot.kernelParams = "a";', "boot.kernelParams .* is no list of str but a string"),
         ("boot.kernelParams = [ 1 ];", "boot.kernelParams.1 .* is no str but a int"),
         ('boot.initrd.postMountCommands = "x";', "boot.initrd.postMountCommands is set, and stage 1 is systemd"),
+        ("environment.noXlibs = false;", "environment.noXlibs is defined, and this release has it no longer"),
         ('systemd.services.a.after = [ "b" ];', "is no str matching"),
         ("systemd.services.a.afters = [ ];", "`systemd.services.a.afters' does not exist"),
         ('nxcc.links = [ { to = "a"; } ];', "nxcc.links.1.to .* is no list of str"),

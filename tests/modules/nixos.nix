@@ -47,6 +47,8 @@ let
         submodule = lib.types.submodule { _file = thisFile; options = tree (here ++ [ "<name>" ]) inside; };
       in
       if leaves == [ ] then tree here deeper
+      else if word == "gone" then
+        lib.mkOption { apply = _: throw "${lib.concatStringsSep "." here} is defined, and this release has it no longer"; }
       else lib.mkOption ({
         type =
           if word == "attrs of submodule" then lib.types.attrsOf submodule
