@@ -45,15 +45,16 @@ OUTSIDE = ("10.0.2.0/24", "192.168.77.0/24", "172.31.77.0/24")
 
 
 class Machine(NamedTuple):
-    """A kind of processor: the name of its QEMU, and the machine that QEMU plays."""
+    """A kind of processor: the name of its QEMU, the machine that QEMU plays, and what makes a console called ttyS0."""
 
     qemu: str
     type: str
+    console: tuple[str, str]
 
 
 MACHINES = {
-    "x86_64-linux": Machine("x86_64", "pc"),
-    "aarch64-linux": Machine("aarch64", "virt,gic-version=max"),
+    "x86_64-linux": Machine("x86_64", "pc", ("-serial", "chardev:console")),
+    "aarch64-linux": Machine("aarch64", "virt,gic-version=max", ("-device", "pci-serial,chardev=console")),
 }
 
 
@@ -130,6 +131,7 @@ class Machines(Flavour):
             "mac": f"{node.number >> 8:02x}:{node.number & 255:02x}",
             "machine": machine.qemu,
             "type": machine.type,
+            "console": machine.console,
             "cpus": found.cpus,
             "memory": found.memory,
             "disk": bool(found.disk),
