@@ -32,6 +32,7 @@ patience=${NXCC_WAIT:-100}
 
 host=$run/host
 new=$host/.new.$$
+copy=$run/.nodes.$$
 failed=0
 new_host_key=
 
@@ -64,7 +65,7 @@ is_byte() {
 
 is_address() {
     case $1 in
-    *.*.*.*.* | *. | *[!0-9.]*) return 1 ;;
+    *.*.*.*.* | *[!0-9.]*) return 1 ;;
     *.*.*.*) ;;
     *) return 1 ;;
     esac
@@ -153,25 +154,24 @@ take() {
     umask "$old"
 }
 
-# The first place with a nodes file that has a node in it, to $nodes; the file to $run/nodes.
+# The first place with a nodes file that has a node in it, copied to $nodes and $run/nodes; none leaves $nodes empty.
 find_nodes() {
     nodes=
     some=
     for source in "$host/nodes" "$fw_cfg/opt/nxcc/nodes/raw" "$run/nodes"; do
         if [ ! -e "$source" ]; then continue; fi
         some=1
-        if ! cat "$source" >"$run/.nodes.$$"; then
+        if ! cat "$source" >"$copy"; then
             bad "cannot read the nodes file $source"
-        elif check_nodes "$run/.nodes.$$"; then
+        elif check_nodes "$copy"; then
             say "nodes file: $source, $count nodes"
-            nodes=$source
-            if [ "$source" != "$run/nodes" ]; then put 0644 "$run/nodes" <"$run/.nodes.$$" || failed=1; fi
-            break
+            nodes=$copy
+            if [ "$source" != "$run/nodes" ]; then put 0644 "$run/nodes" <"$copy" || failed=1; fi
+            return
         else
             bad "the nodes file $source is broken: it has no line ADDRESS NAME ROLE"
         fi
     done
-    rm -f "$run/.nodes.$$"
     if [ -z "$some" ]; then say 'there is no nodes file'; fi
 }
 
@@ -224,10 +224,10 @@ set_address() {
     cidr=${1#*,}
     prefix=${cidr#*/}
     case $mac in
+    *[!0-9a-f:]*) mac= ;;
     ??:??:??:??:??:??) ;;
     *) mac= ;;
     esac
-    case $mac in *[!0-9a-f:]*) mac= ;; esac
     if [ -z "$mac" ] || ! is_address "${cidr%%/*}" || ! is_byte "$prefix" || [ "$prefix" -gt 32 ]; then
         bad "nxcc.net=$1 is no MAC,ADDRESS/PREFIX"
     elif ! card "$mac"; then
@@ -285,9 +285,7 @@ find_own() {
     while read -r first second third _; do
         case "$first $second $third" in
         [\|+]'-- '*) last=$second ;;
-        '/32 host LOCAL')
-            case $last in 127.*) ;; *) own="$own$last " ;; esac
-            ;;
+        '/32 host LOCAL') own="$own$last " ;;
         esac
     done <"$fib_trie"
 }
@@ -459,7 +457,7 @@ esac || {
 }
 
 umask 022
-trap 'rm -rf "$new"' EXIT
+trap 'rm -rf "$new" "$copy"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir -p "$run" && chmod 0755 "$run"
 
