@@ -89,7 +89,7 @@ let
         (role: module: {
           imports = [
             ../modules/flavour.nix
-            flavour.module
+            { _file = "${toString ../flavours}/${name}.nix"; imports = [ flavour.module ]; }
             { _file = "role ${role} of ${toString composition}"; imports = [ module ]; }
           ];
           nxcc = { inherit environment role; flavour = name; };
