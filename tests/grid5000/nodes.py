@@ -1,6 +1,6 @@
 """Nodes that answer by ssh: a real sshd for each connection, and behind it a mount and a host-name namespace.
 
-A node is a folder: what it has at /run, /root, /dev/shm and /etc/ssh, its boot id, its command line. Before a
+A node is a folder: what it has at /run, /dev/shm and /etc/ssh, its HOME, its boot id, its command line. Before a
 deployment it is a "standard" one, where the user of the job logs in and has sudo-g5k; afterwards root logs in with
 the keys that kadeploy3 got. ``nxcc-identity`` is the real one; systemctl and nxcc-ready are played by this module.
 """
@@ -27,9 +27,10 @@ IDENTITY = os.path.join(HERE, "..", "..", "nix", "modules", "identity.sh")
 def boot(site: Site, host: str, system: str, keys: str | None = None, params: str = "") -> None:
     """Boot a node anew: ``system`` is "standard", or "deployed NAME" or "kexec", where root has the file ``keys``."""
     node = os.path.join(site.folder, "nodes", host)
+    _refuse_mounts(node)
     shutil.rmtree(node, ignore_errors=True)
     own_programs = "bin" if system == "standard" else "run/current-system/sw/bin"
-    for name in ("run", "root", "shm", "ssh", "bin", "keep", own_programs):
+    for name in ("run", "root", "shm", "ssh", "bin", own_programs):
         os.makedirs(os.path.join(node, name), exist_ok=True)
     for name, text in (
         ("system", system),
@@ -48,7 +49,11 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
     os.chmod(authorized, 0o600)
     key = os.path.join(node, "ssh", "ssh_host_ed25519_key")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    programs = ("systemctl", "journalctl", "nxcc-ready", "nxcc-identity") if system != "standard" else ("sudo-g5k",)
+    programs = (
+        ("systemctl", "journalctl", "nxcc-ready", "nxcc-identity")
+        if system != "standard"
+        else ("sudo-g5k", "systemctl")
+    )
     for name in (*programs, "kexec", "reboot"):
         path = os.path.join(node, own_programs, name)
         with open(path, "w", encoding="utf-8") as file:
@@ -57,6 +62,17 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
             else:
                 file.write(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{HERE}/program.py" node-{name} "$@"\n')
         os.chmod(path, 0o755)
+
+
+def _refuse_mounts(folder: str) -> None:
+    """Raises where anything is mounted below a folder that is to be removed: it would be emptied with it."""
+    real = os.path.realpath(folder)
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        # The fifth field is the mount point; blanks in it are octal.
+        points = [line.split()[4].replace("\\040", " ") for line in file]
+    below = [point for point in points if point == real or point.startswith(real + "/")]
+    if below:
+        raise RuntimeError(f"something is mounted below {real}: {below}")
 
 
 def ssh(site: Site, real: str, *arguments: str) -> None:
@@ -96,6 +112,7 @@ def connect(site: Site, user: str, host: str) -> None:
         sys.stderr.write(f"ssh: connect to host {host} port 22: No route to host\n")
         raise SystemExit(255)
     node = site.node(host)
+    _land(site, node, host)
     me = pwd.getpwuid(os.getuid()).pw_name
     keys = os.path.join(node, "root", ".ssh", "authorized_keys")
     if user != "root":
@@ -130,21 +147,17 @@ def _system(node: str) -> str:
 
 ENTER = r"""
 set -e
-node=$1 user=$2 home=$3 command=$4 keep=$5
+node=$1 user=$2 home=$3 command=$4
 mount --make-rprivate /
 if [ -s "$node/run/nxcc/node" ]; then cat "$node/run/nxcc/node"; else cat "$node/name"; fi >/proc/sys/kernel/hostname
 mount --bind "$node/run" /run
-own=$node/root
-[ "$user" = root ] || own=$home
-mount --bind "$keep" "$node/keep"
-mount --bind "$own" /root
-mkdir -p "$keep"
-mount --bind "$node/keep" "$keep"
 mount --bind "$node/shm" /dev/shm
 mount --bind "$node/ssh" /etc/ssh
 mount --bind "$node/boot_id" /proc/sys/kernel/random/boot_id
 mount --bind "$node/cmdline" /proc/cmdline
-export PATH="$node/bin:$PATH" HOME=/root USER="$user" NODE="$node"
+own=$node/root
+[ "$user" = root ] || own=$home
+export PATH="$node/bin:$PATH" HOME="$own" USER="$user" NODE="$node"
 cd
 if [ -n "$command" ]; then exec sh -c "$command"; else exec sh -l; fi
 """
@@ -161,9 +174,7 @@ def shell(folder: str, host: str, user: str) -> None:
     command = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     site.log("ssh", [user, host, command])
     unshare = ["unshare", "--mount", "--uts", *(["--map-root-user"] if os.getuid() else [])]
-    # Where this Python lives below /root, it must stay.
-    keep = sys.base_prefix if sys.base_prefix.startswith("/root/") else "/usr"
-    os.execvp("unshare", [*unshare, "sh", "-c", ENTER, "node", node, user, site.home(), command, keep])
+    os.execvp("unshare", [*unshare, "sh", "-c", ENTER, "node", node, user, site.home(), command])
 
 
 def systemctl(site: Site, arguments: list[str]) -> None:
@@ -246,14 +257,25 @@ def _jump(site: Site, node: str, host: str) -> None:
         raise SystemExit(1) from None
     if host in site.scenario["no_kexec"]:
         return
-    keys = os.path.join(node, "keys")
-    with open(keys, "w", encoding="utf-8") as file:
-        for word in line.split():
-            if word.startswith("nxcc.key="):
-                file.write(f"ssh-ed25519 {word.partition('=')[2]} nxcc\n")
-    kept = os.path.join(site.folder, "nodes", f".keys-{host}")
-    os.replace(keys, kept)
-    boot(site, host, "kexec", keys=kept, params=line)
+    # Inside the node's namespace nothing is removed: the next connection boots it, from outside.
+    with open(os.path.join(node, "jump"), "w", encoding="utf-8") as file:
+        file.write(line)
+
+
+def _land(site: Site, node: str, host: str) -> None:
+    """Boots what a node has jumped to."""
+    with site.locked():
+        try:
+            with open(os.path.join(node, "jump"), encoding="utf-8") as file:
+                line = file.read()
+        except FileNotFoundError:
+            return
+        keys = os.path.join(site.folder, f"keys.{host}")
+        with open(keys, "w", encoding="utf-8") as file:
+            for word in line.split():
+                if word.startswith("nxcc.key="):
+                    file.write(f"ssh-ed25519 {word.partition('=')[2]} nxcc\n")
+        boot(site, host, "kexec", keys=keys, params=line)
 
 
 def sudo(site: Site, arguments: list[str]) -> None:
@@ -267,6 +289,5 @@ def sudo(site: Site, arguments: list[str]) -> None:
     if not arguments:
         return
     os.environ["USER"] = "root"
-    # Root's home is the node's own.
-    script = 'mount --bind "$NODE/root" /root && exec "$@"'
-    os.execvp("unshare", ["unshare", "--mount", "sh", "-c", script, "sudo-g5k", *arguments])
+    os.environ["HOME"] = os.path.join(os.environ["NODE"], "root")
+    os.execvp(arguments[0], arguments)

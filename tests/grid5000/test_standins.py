@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 import tarfile
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from grid5000 import descriptions, oar
 from grid5000.frontend import Frontend
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD: dict[str, Any] = {
     "name": "lab",
@@ -302,6 +302,45 @@ def test_a_standard_node_and_its_sudo(grenoble: Frontend) -> None:
     grenoble.run(["oarsub", "-l", "{cluster='dahu'}/host=4,walltime=1", "sleep 1d"])
     key = (grenoble.home / ".ssh" / "id_ed25519.pub").read_text()
     assert grenoble.run([*ssh, "root@dahu-1.grenoble.grid5000.fr", "true"]).returncode == 255
-    words = [*ssh, "dahu-1.grenoble.grid5000.fr", "cat | sudo-g5k tee -a /root/.ssh/authorized_keys"]
+    words = [*ssh, "dahu-1.grenoble.grid5000.fr", "cat | sudo-g5k sh -c 'tee -a ~/.ssh/authorized_keys'"]
     assert grenoble.run(words, stdin=key).returncode == 0
     assert grenoble.run([*ssh, "root@dahu-1.grenoble.grid5000.fr", "true"]).returncode == 0
+
+
+def test_nothing_that_is_mounted_in_a_node_is_removed_with_it(grenoble: Frontend, tmp_path: Path) -> None:
+    """A node that is booted anew is removed first: what somebody mounted there would be emptied."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("precious")
+    node = Path(grenoble.site.node("dahu-1.grenoble.grid5000.fr"))
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from grid5000.nodes import boot\nfrom grid5000.site import Site\n"
+        "boot(Site(sys.argv[2]), 'dahu-1.grenoble.grid5000.fr', 'standard')\n"
+    )
+    script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+    unshare = ["unshare", "--mount", *(["--map-root-user"] if os.getuid() else [])]
+    python = [sys.executable, "-I", "-S", "-c", code, str(Path(__file__).parent.parent), str(grenoble.folder)]
+    done = grenoble.run([*unshare, "sh", "-c", script, "sh", str(kept), str(node / "root"), *python])
+    assert done.returncode == 1
+    assert "something is mounted below" in done.stderr
+    assert (kept / "file").read_text() == "precious"
+
+
+def test_a_node_that_jumps_is_booted_from_outside(grenoble: Frontend) -> None:
+    """Inside its namespace a node removes nothing: it notes the jump, and the next connection boots it."""
+    host = "dahu-1.grenoble.grid5000.fr"
+    grenoble.run(["oarsub", "-l", "{cluster='dahu'}/host=4,walltime=1", "sleep 1d"])
+    ssh = ["ssh", "-o", "StrictHostKeyChecking=accept-new", "-o", "LogLevel=ERROR", host]
+    before = grenoble.run([*ssh, "cat /proc/sys/kernel/random/boot_id"]).stdout
+    key = (grenoble.home / ".ssh" / "id_ed25519.pub").read_text().split()[1]
+    loading = f"cd /dev/shm && : >k && : >i && kexec -l k --initrd=i --append='nxcc.key={key}' && systemctl kexec"
+    done = grenoble.run([*ssh, f'sudo-g5k sh -c "{loading}"'])
+    assert done.returncode == 0, done.stderr
+    node = grenoble.folder / "nodes" / host
+    assert (node / "jump").exists()
+    (grenoble.home / ".ssh" / "known_hosts").unlink()
+    after = grenoble.run([*ssh[:-1], f"root@{host}", "cat /proc/sys/kernel/random/boot_id"]).stdout
+    assert before
+    assert after
+    assert before != after
