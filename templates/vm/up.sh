@@ -102,7 +102,10 @@ bring_up() {
         # hear it yet is sent again late, and a new connection gets through at once.
         patience=$(((1000 + $(clock) - begun_at) / 1000))
         [ "$patience" -le 15 ] || patience=15
-        if said=$(timeout 60 ssh -n -F "$folder/ssh" -o ConnectTimeout="$patience" "$1" "$node_path; nxcc-ready 2>&1" 2>"$folder/ssh.log"); then
+        outcome=0
+        said=$(timeout 60 ssh -n -F "$folder/ssh" -o ConnectTimeout="$patience" "$1" "$node_path; nxcc-ready 2>&1" 2>"$folder/ssh.log") ||
+            outcome=$?
+        if [ "$outcome" -eq 0 ]; then
             : >"$folder/ready"
             printf '%s ready\n' "$1" >&3
             return 0
@@ -113,7 +116,8 @@ bring_up() {
             printf '%s\n' "$said" >"$folder/reason"
             printf '%s said %s\n' "$1" "$said" >&3
         fi
-        pause
+        # A node that answers is not asked too often: each question is work for it. 255 is ssh's own.
+        if [ "$outcome" -eq 255 ]; then pause; else sleep 1; fi
     done
     printf '%s failed its machine has stopped\n' "$1" >&3
 }
