@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import nxcc.compiler as compiler
 from nxcc.diagnostics.render import render
 from nxcc.flavours.g5k_image import G5kImage
+from nxcc.flavours.g5k_ramdisk import G5kRamdisk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nxcc.compiler import Compilation
 
-FLAVOURS = {flavour.name: flavour for flavour in (G5kImage,)}
+FLAVOURS = {flavour.name: flavour for flavour in (G5kImage, G5kRamdisk)}
 
 LAB = """environment lab "a laboratory"
 secret token
@@ -74,4 +75,20 @@ def image(folder: Path, roles: dict[str, str], extension: str = "xz") -> Path:
                 archive.addfile(tarfile.TarInfo(f"nix/store/{role}/{name}"), io.BytesIO())
             (folder / "roles" / role).mkdir(parents=True)
             (folder / "roles" / role / "cmdline").write_text(f"init=/nxcc/{role}/init {parameters}".strip() + "\n")
+    return folder
+
+
+def pairs(folder: Path, roles: dict[str, str], size: int = 1000) -> Path:
+    """What `nix-build -A g5k-ramdisk` gives, with one pair of kernel and ramdisk of that size."""
+    (folder / "pairs/1").mkdir(parents=True)
+    for name in ("kernel", "initrd"):
+        (folder / "pairs/1" / name).write_bytes(name.encode() * (size // 6))
+    for role, parameters in roles.items():
+        (folder / "roles" / role).mkdir(parents=True)
+        (folder / "roles" / role / "cmdline").write_text(f"init=/nix/store/{role}/init {parameters}\n")
+        for name in ("kernel", "initrd"):
+            (folder / "roles" / role / name).symlink_to(f"../../pairs/1/{name}")
+    # The real one runs in the tests with QEMU.
+    (folder / "kexec").write_text('#!/bin/sh\nexec kexec "$@"\n')
+    (folder / "kexec").chmod(0o555)
     return folder

@@ -41,7 +41,8 @@ RUN_PARTS = (
     "g5k/site",
     "run/fetch",
     "run/test",
-    "g5k/image-main",
+    "g5k/image-usage",
+    "g5k/main",
 )
 
 EXTENSIONS = {"gzip": "gz", "bzip2": "bz2", "xz": "xz", "zstd": "zst"}

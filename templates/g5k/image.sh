@@ -47,7 +47,7 @@ place_of_image() {
 }
 
 # Copies the image where it is read, and writes the descriptions to deploy.
-do_image() {
+prepare() {
     need_build
     place=$(place_of_image)
     # Kadeploy reads paths as URIs.

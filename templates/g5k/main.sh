@@ -1,47 +1,5 @@
 # --- command line ---
 
-usage() {
-    cat <<'USAGE'
-usage: run [OPTIONS] COMMAND
-
-where Nix is
-  build              build the image with Nix; what later commands need goes to DIR.state
-  push [SITE]        bundle and image to ~/nxcc of a site's frontend; `pack [FILE]` makes an archive instead
-
-on a frontend; each looks at what is done already
-  up [NODE…]         all of the following in order
-  image              put the image where Kadeploy reads it, write the descriptions to deploy
-  reserve            ask OAR for nodes and wait for them
-  deploy [NODE…]     install the nodes that are not, or those named; once more those that fail
-  provision [NODE…]  names, nodes file and secrets over ssh, then the roles' units in order
-  status             who is where, and how far
-  ssh NODE [COMMAND] a shell, or a command, as root on a node
-  console NODE       its serial console (kaconsole3)
-  ssh-config         a configuration of ssh for your own machine, through the gateway
-  fetch NODE:PATH [FOLDER]
-  test [NAME]        the environment's test script, against the nodes
-  release            end the job
-  clean              remove the image's copy and the registered environments
-  down               release what was reserved here; with --all also clean, and forget keys, secrets and build
-
-  --dry-run          print the commands that would change something
-  --job ID           the nodes of a job that is there already
-  --nodes FILE       these nodes, a line each; no job
-  --walltime H:M:S   instead of the source's
-  --at 'YYYY-MM-DD HH:MM:SS'  reserve in advance
-  --wait SECONDS     how long to wait for the job (default: until it runs)
-  --deploy-timeout SECONDS    for one round of Kadeploy (default 2400)
-  --timeout SECONDS  how long `provision` waits until all nodes are ready (default 600)
-  --secret NAME=FILE where a secret is read from
-  --login NAME       your account, for `push`
-  --no-build         take the last build, whatever it was built from
-  --all              with `down`
-
-Exit: 0 done, 1 something failed, 2 wrong usage or something is missing on this machine.
-NXCC_G5K_LOGIN: as --login.
-USAGE
-}
-
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 bundle=${here%/*}
 state=$bundle.state
@@ -53,6 +11,7 @@ dry='' all='' no_build='' given='' given_secrets='' nodes_option='' job_option='
 login_option=''
 timeout=600
 deploy_timeout=2400
+[ "$flavour" = g5k-image ] || deploy_timeout=600
 pause=2
 command=
 
@@ -64,7 +23,7 @@ while [ "$#" -gt 0 ]; do
         option=$1 value=$2
         shift 2
         ;;
-    --job=* | --nodes=* | --walltime=* | --at=* | --wait=* | --deploy-timeout=* | --timeout=* | --secret=* | --login=* | --pause=*)
+    --job=* | --nodes=* | --walltime=* | --at=* | --wait=* | --deploy-timeout=*=* | --timeout=* | --secret=* | --login=* | --pause=*)
         option=${1%%=*} value=${1#*=}
         shift
         ;;
@@ -135,6 +94,10 @@ fi
 [ ! -e "$bundle/$journal" ] ||
     refuse "a compile of this bundle was interrupted: run \`nxcc compile\` on it again, then this"
 
+# What one flavour alone has.
+case $command in
+image | clean) [ "$flavour" = g5k-image ] || refuse "no command $command (\`run help\` lists them)" ;;
+esac
 case $command in
 build | pack | push | image | reserve | deploy | provision | up | release | clean | down)
     make_state
@@ -147,7 +110,7 @@ do_up() {
     # What can be wrong is looked at before nodes are asked for.
     find_job
     [ "$job" = - ] || need_oar
-    do_image
+    prepare
     do_reserve
     do_deploy "$@"
     do_provision "$@"
@@ -157,7 +120,7 @@ do_up() {
 do_down() {
     do_release
     if [ -n "$all" ]; then
-        do_clean
+        [ "$flavour" != g5k-image ] || do_clean
         remove_links
         forget_state
     fi
@@ -172,7 +135,7 @@ case $command in
 build) do_build ;;
 pack) do_pack "$@" ;;
 push) do_push "$@" ;;
-image) do_image ;;
+image) prepare ;;
 reserve) do_reserve ;;
 deploy) do_deploy "$@" ;;
 provision) do_provision "$@" ;;
@@ -184,7 +147,7 @@ ssh-config) do_ssh_config ;;
 fetch) do_fetch "$@" ;;
 test) do_test "$@" ;;
 release) do_release ;;
-clean) do_clean ;;
+clean) if [ "$flavour" = g5k-image ]; then do_clean; fi ;;
 down) do_down ;;
 *) refuse "no command $command (\`run help\` lists them)" ;;
 esac

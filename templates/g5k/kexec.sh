@@ -1,0 +1,211 @@
+# --- deploy: load kernel and ramdisk on all nodes at once, then jump, then wait until they are others ---
+
+# [NODE…]: `deploy NODE` starts it anew in any case
+do_deploy() {
+    need_job
+    need_table
+    choose_targets "$@"
+    forced=
+    [ "$#" -eq 0 ] || [ "$command" = up ] || forced=yes
+    if [ -n "$dry" ]; then
+        for node in $targets; do
+            find_line "$node"
+            say "then $node ($host) loads kernel and ramdisk of $role, and jumps:"
+            act ssh "$host" "kexec -l KERNEL --initrd=INITRD --append='…'; systemctl kexec || kexec -e"
+        done
+        return 0
+    fi
+    prepare
+    begin deploy
+    ready_ssh
+    choose_nodes
+    if [ -z "$targets" ]; then
+        say "all nodes run their kernels already"
+        finish
+        return 0
+    fi
+    rm -rf -- "$own/deploy"
+    mkdir -p "$own/deploy"
+    say "loading: $targets"
+    for node in $targets; do
+        find_line "$node"
+        load_node "$node" "$role" "$host" </dev/null >"$own/deploy/$node.log" 2>&1 &
+        children="$children $!"
+    done
+    for child in $children; do wait "$child" || :; done
+    children=
+    # Nobody jumps where one cannot: its job's time would go by.
+    failed=
+    for node in $targets; do [ -s "$own/deploy/$node.boot" ] || failed="$failed $node"; done
+    [ -z "$failed" ] || not_started "cannot load kernel and ramdisk"
+    for node in $targets; do
+        find_line "$node"
+        jump_node "$node" "$role" "$host" </dev/null >>"$own/deploy/$node.log" 2>&1 &
+        children="$children $!"
+    done
+    wait_started
+    children=
+    finish
+}
+
+# Leaves of targets those that do not run what they are to run.
+choose_nodes() {
+    remaining=
+    for node in $targets; do
+        find_line "$node"
+        if [ -n "$forced" ] || [ "$(cat "$own/deployed/$host" 2>/dev/null)" != "$job $(what_is_deployed "$role")" ]; then
+            remaining="$remaining$node "
+        fi
+    done
+    targets=$remaining
+}
+
+# ssh as you to a node with the site's own system: its host key is the site's where that has it in /etc/ssh, else the
+# first answer's: HOST COMMAND
+base() {
+    to=$1
+    shift
+    ssh -o BatchMode=yes -o ConnectTimeout=15 -o StrictHostKeyChecking=accept-new -o LogLevel=ERROR \
+        -o "UserKnownHostsFile=$sockets/first/$to" "$to" "$@"
+}
+
+# A shell of root's on a node, whatever runs there now: NODE HOST COMMAND. Sets way to how it was reached.
+as_root() {
+    case $way in
+    base) base "$2" "sudo-g5k sh -c $(quoted "$3")" ;;
+    *) "$way" "$1" "$node_path; $3" ;;
+    esac
+}
+
+# What runs on a node: the site's system (base), ours with its host key (known), or ours without (newcomer): NODE HOST
+find_way() {
+    for way in base known newcomer; do
+        if said=$(as_root "$1" "$2" 'cat /proc/sys/kernel/random/boot_id' 2>&1); then
+            was=$(printf '%s\n' "$said" | tail -n 1)
+            return 0
+        fi
+        [ "$way" != base ] || base_said=$said
+    done
+    printf '%s\n' "$base_said"
+    return 1
+}
+
+# In a process of its own: kernel, ramdisk and kexec to the node's memory, and load them: NODE ROLE HOST
+load_node() {
+    from=$own/result
+    if ! find_way "$1" "$3"; then
+        reason_of "$1" "$(printf '%s' "$base_said" | tail -n 1)"
+        return 1
+    fi
+    needed=$(memory_for "$2")
+    # On the site's own system your home is there, but root may not read it.
+    # shellcheck disable=SC2016 # for the node's shell
+    check='available=$(sed -n "s/^MemAvailable: *\([0-9]*\) kB$/\1/p" /proc/meminfo)
+if [ "$((available / 1024))" -lt '$needed' ]; then
+    echo "it has $((available / 1024)) MiB of memory free, and needs '$needed'"
+    exit 1
+fi
+folder=$(mktemp -d /dev/shm/nxcc.XXXXXX) && echo "$folder"'
+    case $way in
+    base) folder=$(base "$3" "$check") ;;
+    *) folder=$("$way" "$1" "$node_path; $check") ;;
+    esac || {
+        reason_of "$1" "${folder:-it takes no files}"
+        return 1
+    }
+    echo "to $folder"
+    if [ "$way" = base ] && base "$3" "cd $(quoted "$from") && cp roles/$2/kernel roles/$2/initrd kexec $folder/" 2>/dev/null; then
+        echo "copied over NFS"
+    else
+        tar -C "$from" -chf - "roles/$2/kernel" "roles/$2/initrd" kexec | case $way in
+        base) base "$3" "tar -C $folder -xf - && mv $folder/roles/$2/* $folder/" ;;
+        *) "$way" "$1" "$node_path; tar -C $folder -xf - && mv $folder/roles/$2/* $folder/" ;;
+        esac || {
+            reason_of "$1" "the files cannot be copied ($own/deploy/$1.log)"
+            return 1
+        }
+    fi
+    line=$(parameters_of "$2")
+    # Never two --initrd (the last counts), never --reuse-cmdline (it keeps the old root).
+    loading="chmod 700 $folder/kexec && $folder/kexec -l $folder/kernel --initrd=$folder/initrd --append=$(quoted "$line")"
+    if ! said=$(as_root "$1" "$3" "$loading" 2>&1); then
+        printf '%s\n' "$said"
+        reason_of "$1" "kexec does not load it: $(printf '%s' "$said" | tail -n 1)"
+        return 1
+    fi
+    printf '%s %s %s\n' "$was" "$folder" "$way" >"$own/deploy/$1.boot"
+}
+
+# In a process of its own: jump, and wait until another kernel answers with this bundle's key: NODE ROLE HOST
+jump_node() {
+    read -r was folder way <"$own/deploy/$1.boot"
+    rm -rf -- "$own/first/$1" "$own/provision/$1".*
+    rm -f -- "$own/deployed/$3"
+    jump="systemctl kexec || $folder/kexec -e"
+    # Detached, so that the connection ends before the node does.
+    as_root "$1" "$3" "nohup sh -c $(quoted "sleep 1; $jump") >/dev/null 2>&1 </dev/null &" || {
+        reason_of "$1" "kexec cannot be started"
+        return 1
+    }
+    ssh -F "$own/ssh_config" -O exit "$1" 2>/dev/null || :
+    told=
+    while :; do
+        # An open port says nothing: the old system answers until it ends.
+        if said=$(newcomer "$1" cat /proc/sys/kernel/random/boot_id 2>&1); then
+            is=$(printf '%s\n' "$said" | tail -n 1)
+            [ "$is" = "$was" ] || break
+            said="the old system still answers"
+        fi
+        case $said in
+        *"Permission denied"*) said="the old system still answers, or the new one does not know the bundle's key" ;;
+        *"HOST IDENTIFICATION"*) rm -f -- "$own/first/$1" ;;
+        esac
+        reason_of "$1" "$(printf '%s' "$said" | tail -n 1)"
+        sleep "$pause"
+    done
+    rm -f -- "$own/deployed/$3.why"
+    printf '%s\n' "$job $(what_is_deployed "$2")" >"$own/deployed/$3"
+}
+
+# NODE WORDS
+reason_of() {
+    printf '%s\n' "$2"
+    printf '%s\n' "$2" | cut -c 1-200 >"$own/deploy/$1.reason"
+}
+
+# Waits for the jumps; ends where the time is over.
+wait_started() {
+    deadline=$(($(clock) + deploy_timeout * 100))
+    told=
+    while :; do
+        failed='' started=0 all_targets=0
+        for node in $targets; do
+            all_targets=$((all_targets + 1))
+            find_line "$node"
+            if [ -s "$own/deployed/$host" ]; then started=$((started + 1)); else failed="$failed $node"; fi
+        done
+        if [ "$told" != "$started" ]; then
+            told=$started
+            say "of $all_targets nodes, $started run their new kernel"
+        fi
+        [ -n "$failed" ] || return 0
+        if [ "$(clock)" -ge "$deadline" ]; then
+            # shellcheck disable=SC2086 # processes
+            kill $children 2>/dev/null || :
+            not_started "do not run their kernel within $deploy_timeout s (--deploy-timeout)"
+        fi
+        sleep "$pause"
+    done
+}
+
+# WHAT, about the nodes in failed
+not_started() {
+    for node in $failed; do
+        find_line "$node"
+        why=$(cat "$own/deploy/$node.reason" 2>/dev/null || echo "no answer yet")
+        printf '%s\n' "$why" >"$own/deployed/$host.why"
+        say "-- $node ($host): $why"
+        say "   log: $own/deploy/$node.log; console: kaconsole3 -m $host"
+    done
+    die "$1:$failed; \`run deploy$failed\` tries these again"
+}

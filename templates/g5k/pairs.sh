@@ -1,0 +1,77 @@
+# --- build: pairs of kernel and ramdisk, the roles' command lines, and kexec ---
+
+do_build() {
+    command -v nix-build >/dev/null || [ -n "$dry" ] ||
+        refuse "nix-build is not here: build on a machine with Nix, and \`run push\` from there"
+    begin build
+    if [ -n "$dry" ]; then
+        act nix-build "$bundle" -A "$flavour" --no-out-link
+        say "then its files are copied to $own/result"
+        return 0
+    fi
+    from=$(nix-build "$bundle" -A "$flavour" --no-out-link)
+    [ -r "$from/kexec" ] || die "nix-build gave no pairs of kernel and ramdisk"
+    if [ ! -d "$own/result" ] || [ "$(cat "$own/copied" 2>/dev/null)" != "$from" ]; then
+        say "copying $from"
+        rm -rf -- "$own/result.new"
+        for pair in "$from"/pairs/*; do
+            mkdir -p "$own/result.new/pairs/${pair##*/}"
+            cp -L -- "$pair/kernel" "$pair/initrd" "$own/result.new/pairs/${pair##*/}/"
+        done
+        for role in $roles; do
+            mkdir -p "$own/result.new/roles/$role"
+            cp -L -- "$from/roles/$role/cmdline" "$own/result.new/roles/$role/"
+            for file in kernel initrd; do ln -s "$(readlink "$from/roles/$role/$file")" "$own/result.new/roles/$role/$file"; done
+        done
+        cp -L -- "$from/kexec" "$own/result.new/"
+        chmod -R u+w "$own/result.new"
+        rm -rf -- "$own/result"
+        mv -- "$own/result.new" "$own/result"
+        printf '%s\n' "$from" >"$own/copied"
+    fi
+    stamp >"$own/built"
+    finish
+}
+
+# Everything about the files and the command lines that would fail later, before any node is asked for or touched.
+prepare() {
+    need_build
+    [ -z "$dry" ] || return 0
+    [ -r "$own/result/kexec" ] || refuse "$own/result has no kexec: \`run build\` first"
+    make_key
+    for role in $roles; do
+        for file in kernel initrd cmdline; do
+            [ -s "$own/result/roles/$role/$file" ] || refuse "$own/result is no build of this bundle: it has no roles/$role/$file"
+        done
+        check_line "$role"
+    done
+}
+
+# The kernel parameters that a role's nodes are started with: ROLE
+parameters_of() {
+    line=$(cat "$own/result/roles/$1/cmdline")
+    printf '%s %s nxcc.key=%s' "$line" "$provision_parameter" "$key"
+    more=$(printf '%s\n' "$extra" | sed -n "s/^$1 //p")
+    [ -z "$more" ] || printf ' %s' "$more"
+}
+
+check_line() {
+    line=$(parameters_of "$1")
+    case $line in
+    *[\"\$\`\\]* | *"'"*) refuse "role $1: a kernel parameter holds a quote, \$, \` or \\, which cannot be handed on: $line" ;;
+    esac
+    length=$(printf '%s' "$line" | wc -c)
+    # kexec fails, and says nothing of why.
+    [ "$length" -le "$longest" ] || refuse "role $1: its command line has $((length)) bytes, and Linux takes $longest: $line"
+}
+
+# MiB of memory that a node needs: while the new kernel is loaded, the ramdisk is there twice, and it unpacks it again.
+memory_for() {
+    bytes=$(($(wc -c <"$own/result/roles/$1/initrd") + $(wc -c <"$own/result/roles/$1/kernel")))
+    echo $((2 * bytes / 1048576 + 512))
+}
+
+# What tells one start from another: ROLE
+what_is_deployed() {
+    { parameters_of "$1" && cat "$own/built" && ls -lLn "$own/result/roles/$1/kernel" "$own/result/roles/$1/initrd"; } | cksum
+}

@@ -1,0 +1,150 @@
+"""g5k-ramdisk: what it refuses at compile time, and its `run` on the stand-ins. With a real kexec: tests/kexec/."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import g5k_environments as make
+import pytest
+from grid5000.frontend import Frontend
+from tools import need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOST = "dahu-{}.grenoble.grid5000.fr"
+NAME = "g5k-ramdisk"
+
+
+def source(more: str = "") -> str:
+    return make.lab(more).replace("g5k-image", NAME).replace("; compression xz", "")
+
+
+class Lab:
+    """A bundle in the home of a frontend, its ramdisks built."""
+
+    def __init__(self, folder: Path) -> None:
+        self.frontend = Frontend(folder / "site", {"dahu": {"nodes": 4, "cores": 1}})
+        self.run = make.write(source(), self.frontend.home / "lab", NAME)
+        self.own = self.frontend.home / "lab.state" / NAME
+        self.store = make.pairs(folder / "store", {"server": "loglevel=4 mitigations=off", "agent": "loglevel=4"})
+        self.frontend.program("nix-build", f'#!/bin/sh\n[ "$3" = {NAME} ] || exit 9\necho "{self.store}"\n')
+
+    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+        options = [] if words[0] == "ssh" else ["--pause", "0.1"]
+        return self.frontend.run([str(self.run), *options, *words], timeout=300)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(tmp_path)
+    yield made
+    made("down")
+
+
+def fine(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_from_the_sites_system_to_ready(lab: Lab) -> None:
+    fine(lab("up"))
+    assert lab.frontend.log("oarsub") == [
+        ["-n", "lab", "-l", "{cluster='dahu'}/host=3,walltime=1:30:00", "sleep infinity"]
+    ]
+    assert not lab.frontend.log("kadeploy3", "mistake")
+    loaded = [words for words in lab.frontend.log("kexec") if "-l" in words]
+    assert sorted(words[0] for words in loaded) == [HOST.format(n) for n in (2, 3, 4)]
+    for words in loaded:
+        assert sum(word.startswith("--initrd=") for word in words) == 1
+        assert "--reuse-cmdline" not in words
+    told = fine(lab("ssh", "agent1", "hostname; cat /proc/cmdline; ls /run/nxcc/host/secrets")).stdout.splitlines()
+    key = (lab.own / "id_ed25519.pub").read_text().split()[1]
+    line = f"init=/nix/store/agent/init loglevel=4 systemd.unit=nxcc-provision.target nxcc.key={key}"
+    assert told == ["agent1", line, "key", "key.pub", "token"]
+    # Again: nothing jumps. One by name: from our own system, where no home is.
+    fine(lab("up"))
+    assert len([words for words in lab.frontend.log("kexec") if "-l" in words]) == 3
+    fine(lab("deploy", "agent2"))
+    assert "deployed" in next(text for text in fine(lab("status")).stdout.splitlines() if text.startswith("agent2"))
+    assert len([words for words in lab.frontend.log("kexec") if "-l" in words]) == 4
+
+
+def test_a_node_whose_kexec_leads_nowhere(lab: Lab) -> None:
+    lab.frontend.scenario(no_kexec=[HOST.format(3)])
+    fine(lab("reserve"))
+    done = lab("--deploy-timeout", "30", "deploy")
+    assert done.returncode == 1
+    assert f"-- agent1 ({HOST.format(3)}): the old system still answers" in done.stderr
+    assert "do not run their kernel within 30 s (--deploy-timeout): agent1; `run deploy agent1` tries" in done.stderr
+    assert "failed: the old system still answers" in lab("status").stdout
+    lab.frontend.scenario()
+    assert "loading: agent1 \n" in fine(lab("deploy")).stderr
+
+
+def test_nobody_jumps_where_one_cannot_load(lab: Lab) -> None:
+    lab.frontend.scenario(unreachable=[HOST.format(3)])
+    fine(lab("reserve"))
+    done = lab("deploy")
+    assert done.returncode == 1
+    assert f"-- agent1 ({HOST.format(3)}): " in done.stderr
+    assert not [words for words in lab.frontend.log("systemctl") if "kexec" in words]
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_the_longest_command_line(lab: Lab, over: int) -> None:
+    # init=…, the stop, and the key stand around it.
+    around = len("init=/nix/store/agent/init  systemd.unit=nxcc-provision.target nxcc.key=") + 68
+    line = f"init=/nix/store/agent/init {'x' * (2046 - around + over)}\n"
+    (lab.store / "roles/agent/cmdline").write_text(line)
+    done = lab("up", "--wait", "0") if over else lab("reserve")
+    if not over:
+        fine(lab("build"))
+        fine(lab("deploy"))
+        return
+    assert done.returncode == 2
+    assert "role agent: its command line has 2047 bytes, and Linux takes 2046" in done.stderr
+    assert not lab.frontend.log("oarsub")
+
+
+def test_a_quote_that_only_the_evaluation_knew(lab: Lab) -> None:
+    (lab.store / "roles/agent/cmdline").write_text("init=/x/init dyndbg='file x'\n")
+    done = lab("up")
+    assert done.returncode == 2
+    assert "role agent: a kernel parameter holds a quote" in done.stderr
+    assert not lab.frontend.log("oarsub")
+
+
+def test_a_ramdisk_that_does_not_fit(lab: Lab) -> None:
+    os.truncate(lab.store / "pairs/1/initrd", 1 << 40)  # a hole: it takes no room
+    fine(lab("reserve"))
+    done = lab("deploy")
+    assert done.returncode == 1
+    assert "MiB of memory free, and needs 2097" in done.stderr
+    assert not lab.frontend.log("kexec")
+
+
+def test_at_compile_time(tmp_path: Path) -> None:
+    for length, fits in ((1700, True), (2000, False)):
+        text = f'environment lab\nrole a {{\n  kernel-params "{"x" * length}"\n}}'
+        errors = [d for d in make.compiled(text, tmp_path, NAME).diagnostics if d.severity == "error"]
+        assert [d.code for d in errors] == ([] if fits else ["NX0704"])
+    (error,) = [
+        d for d in make.compiled(source("filesystem ext4"), tmp_path, NAME).diagnostics if d.severity == "error"
+    ]
+    assert error.code == "NX0702"
+
+
+def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
+    run = make.write(source("home true"), tmp_path / "bundle", NAME)
+    done = subprocess.run([need("shellcheck"), str(run)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_what_the_image_flavour_alone_has(lab: Lab) -> None:
+    for command in ("image", "clean"):
+        done = lab(command)
+        assert (done.returncode, f"no command {command}" in done.stderr) == (2, True)
