@@ -49,8 +49,12 @@ def names(title: str, release: str) -> list[str]:
     return [row.name for row in rows(title) if release in row.types]
 
 
-def make_nixpkgs(folder: Path, release: str, record: str | None = None) -> Path:
-    """Writes the nixpkgs of a release; with ``record`` it traces what modules of that folder define and read."""
+def make_nixpkgs(folder: Path, release: str, record: str | None = None, real: str | None = None) -> Path:
+    """Writes the nixpkgs of a release.
+
+    With ``record`` it traces what modules of that folder define and read; ``real`` is a folder with lib/ of a nixpkgs,
+    which is taken instead of the small one.
+    """
 
     def write(path: str, text: str) -> None:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +70,7 @@ def make_nixpkgs(folder: Path, release: str, record: str | None = None) -> Path:
     facts = {
         "release": release,
         "record": record,
+        "real": real,
         "table": table,
         "functions": names("Functions of lib", release),
         "packages": names("Packages", release),

@@ -19,5 +19,5 @@ assert lib.versionAtLeast release "24.05" -> system == null;
 {
   inherit pkgs;
   inherit (result) options;
-  config = result.watched;
+  config = result.watched or result.config;
 }

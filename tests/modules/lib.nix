@@ -75,7 +75,11 @@ let
     toLower = replaceStrings
       (self.splitString " " "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z")
       (self.splitString " " "a b c d e f g h i j k l m n o p q r s t u v w x y z");
-    escapeShellArg = value: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString value)}'";
+    # Quotes what needs none in old releases alone.
+    escapeShellArg = value:
+      let text = toString value; in
+      if self.versionAtLeast release "23.11" && match "[[:alnum:],._+:@%/-]+" text != null then text
+      else "'${replaceStrings [ "'" ] [ "'\\''" ] text}'";
     escapeShellArgs = self.concatMapStringsSep " " self.escapeShellArg;
     versionAtLeast = version: other: builtins.compareVersions version other >= 0;
     versionOlder = version: other: builtins.compareVersions version other < 0;

@@ -14,6 +14,8 @@ let
     else if lib.hasPrefix "list of " word then lib.types.listOf (typeOf (rest "list of "))
     else if lib.hasPrefix "attrs of " word then lib.types.attrsOf (typeOf (rest "attrs of "))
     else if lib.length choice > 1 then lib.types.oneOf (map typeOf choice)
+    # Newer than 20.09's.
+    else if word == "anything" then lib.types.anything or lib.types.unspecified
     else if word == "unit" then
       lib.types.strMatching "[a-zA-Z0-9@%:_.\\-]+[.](service|socket|device|mount|automount|swap|target|path|timer|scope|slice)"
     else lib.types.${word};
@@ -116,7 +118,7 @@ in
     };
     toplevel =
       if failed != [ ] then throw "failed assertions: ${lib.concatStringsSep "; " failed}"
-      else builtins.seq (forceOptions (removeAttrs options [ "nixpkgs" ])) (package "nixos-system" {
+      else builtins.seq (forceOptions (removeAttrs options [ "nixpkgs" "_module" ])) (package "nixos-system" {
         initrd = lib.optionals (!config.boot.isContainer) [ config.system.build.initialRamdisk ];
         content = json [
           config.boot.kernelParams

@@ -75,6 +75,8 @@ let
     if length definitions == 1 || all (other: other.value == first) definitions then first
     else throw "${show at.loc} has different values, in ${filesOf definitions}";
 
+  reversed = list: builtins.genList (number: builtins.elemAt list (length list - 1 - number)) (length list);
+
   # The values of a type's own kind; all others are errors.
   checked = at: type: definitions:
     let wrong = filter (one: !(type.check one.value)) definitions; in
@@ -223,7 +225,8 @@ let
         config = if where.loc != [ ] || isOurs file then watched where options else config;
       } // specialArgs;
 
-      loaded = closure arguments modules;
+      # What a module imports comes before what it says itself.
+      loaded = reversed (closure arguments modules);
       definitions = concatMap
         (module: map (value: { inherit (module) file; inherit value; }) (pushDown module.config))
         loaded;
