@@ -1,7 +1,7 @@
 """docs/nixos-compatibility.md names what nix/ uses of nixpkgs, no more and no less, and says right where it is there.
 
-NXCC_TEST_NIXPKGS (20.09) and NXCC_TEST_OPTIONS (NixOS 24.11's options.json, gzipped or not; default: one in
-../shared/data beside the repository) are what its columns are compared with; without them those tests skip.
+NXCC_TEST_NIXPKGS (20.09) and NXCC_TEST_OPTIONS (options.json of NixOS 24.11, gzipped or not; for its default see
+test_examples.py) are what its columns are compared with; without them those tests skip.
 """
 
 from __future__ import annotations
