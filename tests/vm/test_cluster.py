@@ -51,14 +51,14 @@ test "wrong" \"\"\"
   \"\"\"
 """
 WEB = """[Unit]
-Description=Answers on port 80, a while after the boot
+Description=Answers on port 80 once it is told to go
 After=network.target
 
 [Service]
 Type=notify
 NotifyAccess=all
 TimeoutStartSec=infinity
-ExecStartPre=sleep 4
+ExecStartPre=/bin/sh -c 'until [ -e /var/go ]; do sleep 0.5; done'
 ExecStartPre=iptables -I nixos-fw -p tcp --dport 80 -j ACCEPT
 ExecStart=/bin/sh -c 'hostname >/run/name; systemd-notify --ready; exec busybox httpd -f -p 80 -h /run'
 
@@ -83,18 +83,24 @@ def port() -> int:
 
 
 @pytest.fixture(scope="module")
-def up(trio: Bundle, port: int) -> str:
-    """What `up` said while all came up."""
-    done = trio.run("up", "--port", f"8080={port}", timeout=900)
-    assert done.returncode == 0, done.stderr
-    print(done.stderr)
-    return done.stderr
+def up(trio: Bundle, port: int) -> list[str]:
+    """What `up` said while all came up; the server went on only after it was found not to be ready."""
+    process = trio.start("up", "--port", f"8080={port}")
+    assert process.stderr
+    said = []
+    for line in process.stderr:
+        said.append(line.rstrip())
+        if said[-1] == "server: not ready: web.service is not active":
+            assert set(trio.processes()) == {"server"}
+            assert trio.states() == {"server": "starting", "agent1": "-", "agent2": "-"}
+            trio.on("server", "touch /var/go")
+    assert process.wait(timeout=10) == 0, said
+    return said
 
 
-def test_comes_up_in_order(trio: Bundle, up: str) -> None:
+def test_comes_up_in_order(trio: Bundle, up: list[str]) -> None:
     """Agents start once the server is ready, and it is not ready before its conditions hold."""
-    lines = up.splitlines()
-    position = {line: index for index, line in enumerate(lines)}
+    position = {line: index for index, line in enumerate(up)}
     assert position["server: not ready: web.service is not active"] < position["server: ready (1 of 3)"]
     assert position["server: ready (1 of 3)"] < position["agent1: starts"]
     assert position["server: ready (1 of 3)"] < position["agent2: starts"]
@@ -105,7 +111,7 @@ def test_comes_up_in_order(trio: Bundle, up: str) -> None:
     assert phases == [("deploy", "vm-ramdisk"), ("provision", "vm-ramdisk")]
 
 
-def test_names(trio: Bundle, up: str) -> None:
+def test_names(trio: Bundle, up: list[str]) -> None:
     """Every node has its name, resolves the others and reaches them, through the firewall where that matters."""
     for node in NODES:
         others = [other for other in NODES if other != node]
@@ -113,12 +119,13 @@ def test_names(trio: Bundle, up: str) -> None:
         assert trio.on(node, f"hostname; {pings}").split() == [node, *others]
     assert trio.on("agent1", "busybox wget -q -O - http://server/name") == "server"
     # A port that no rule but that of the peers opens.
-    assert trio.on("server", "busybox nc -l -p 4000 >/run/got </dev/null & sleep 1; echo listens") == "listens"
+    trio.on("server", "systemd-run --quiet sh -c 'busybox nc -l -p 4000 >/run/got'")
+    assert within(30, lambda: ":4000 " in trio.on("server", "ss -Hltn"))
     trio.on("agent2", "echo hello | busybox nc -w 5 server 4000")
     assert within(10, lambda: trio.on("server", "cat /run/got") == "hello")
 
 
-def test_sizes(trio: Bundle, up: str) -> None:
+def test_sizes(trio: Bundle, up: list[str]) -> None:
     """Processors, memory and disks are as the roles ask for, read inside the guests."""
     seen = (
         "nproc; sed -n 's/MemTotal: *//p' /proc/meminfo; cat /sys/block/vda/serial /sys/block/vda/size; stat -f -c %T /"
@@ -136,14 +143,14 @@ def test_sizes(trio: Bundle, up: str) -> None:
     assert (trio.state / "node" / "server" / "disk.qcow2").stat().st_size < 900 * 1024**2
 
 
-def test_link(trio: Bundle, up: str) -> None:
+def test_link(trio: Bundle, up: list[str]) -> None:
     """Agents reach the server with the delay of the link, each other without."""
     trips = times(trio.on("agent1", "ping -c 1 server >/dev/null; ping -c 8 -i 0.2 server"))
     assert 60 < statistics.median(trips) < 100, trips
     assert statistics.median(times(trio.on("agent1", "ping -c 8 -i 0.2 agent2"))) < 40
 
 
-def test_secrets(trio: Bundle, up: str) -> None:
+def test_secrets(trio: Bundle, up: list[str]) -> None:
     """The same on all nodes, for root alone, on a tmpfs; nowhere in the bundle, on a command line or a console."""
     look = "cat /run/nxcc/secrets/token; stat -c ' %a %U' /run/nxcc/secrets/token; stat -f -c %T /run/nxcc/secrets"
     secret = (trio.state / "secrets" / "token").read_text()
@@ -153,7 +160,7 @@ def test_secrets(trio: Bundle, up: str) -> None:
     assert all(secret not in " ".join(process.words) for process in trio.processes().values())
 
 
-def test_ssh_config(trio: Bundle, up: str) -> None:
+def test_ssh_config(trio: Bundle, up: list[str]) -> None:
     """A plain ssh takes the configuration that `up` wrote, and trusts no other host key."""
     done = subprocess.run(
         ["ssh", "-F", str(trio.state / "ssh_config"), "-o", "BatchMode=yes", "agent2", "hostname"],
@@ -166,13 +173,13 @@ def test_ssh_config(trio: Bundle, up: str) -> None:
     assert trio.run("ssh", "server", "exit 7").returncode == 7
 
 
-def test_published(trio: Bundle, up: str, port: int) -> None:
+def test_published(trio: Bundle, up: list[str], port: int) -> None:
     """A port of the server's answers at this machine."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/name", timeout=20) as answer:
         assert answer.read() == b"server\n"
 
 
-def test_console(trio: Bundle, up: str) -> None:
+def test_console(trio: Bundle, up: list[str]) -> None:
     """Root is logged in on the serial console."""
     done = subprocess.run(
         [str(trio.script), "console", "agent1"],
@@ -185,13 +192,13 @@ def test_console(trio: Bundle, up: str) -> None:
     assert "it is 42 on agent1" in done.stdout, done
 
 
-def test_fetch(trio: Bundle, up: str) -> None:
+def test_fetch(trio: Bundle, up: list[str]) -> None:
     """Files of a node's come here."""
     trio.succeed("fetch", "agent1:/run/nxcc/nodes", "fetched")
     assert (trio.folder / "fetched" / "nodes").read_text() == (trio.script.parent / "nodes").read_text()
 
 
-def test_test_script(trio: Bundle, up: str) -> None:
+def test_test_script(trio: Bundle, up: list[str]) -> None:
     """The environment's test passes; a wrong one fails, and says in which line."""
     assert trio.run("test", timeout=200).returncode == 0
     done = trio.run("test", "wrong", timeout=200)
@@ -200,7 +207,7 @@ def test_test_script(trio: Bundle, up: str) -> None:
     assert 'agent1.succeed("grep nothing /etc/hosts")' in done.stdout + done.stderr
 
 
-def test_up_again(trio: Bundle, up: str) -> None:
+def test_up_again(trio: Bundle, up: list[str]) -> None:
     """`up` on nodes that run changes nothing and takes no time."""
     before = {node: process.pid for node, process in trio.processes().items()}
     assert len(before) == 3
@@ -209,7 +216,7 @@ def test_up_again(trio: Bundle, up: str) -> None:
     assert {node: process.pid for node, process in trio.processes().items()} == before
 
 
-def test_killed(trio: Bundle, up: str) -> None:
+def test_killed(trio: Bundle, up: list[str]) -> None:
     """A node that was killed shows in `status`, and `up` brings it back, its disk as it was."""
     trio.on("server", "echo kept >/var/kept; sync")
     os.kill(trio.processes()["server"].pid, signal.SIGKILL)
@@ -224,7 +231,7 @@ def test_killed(trio: Bundle, up: str) -> None:
     assert trio.on("agent1", "ping -q -c 1 -W 5 server >/dev/null && echo reached") == "reached"
 
 
-def test_down(trio: Bundle, up: str) -> None:
+def test_down(trio: Bundle, up: list[str]) -> None:
     """The last: no process, no sockets, no disks are left; keys, secrets and the known hosts are."""
     sockets = trio.sockets()
     assert sockets.is_dir()
