@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,14 +16,12 @@ from syntax_tools import errors_of, shape, spans_of, tree_of, value_of
 from tools import need
 
 from nxcc.diagnostics.core import Log, Source
+from nxcc.resources import resource
 from nxcc.syntax import newlines, parser, tables
 from nxcc.syntax import tree as t
 from nxcc.syntax.builder import Builder
 from nxcc.syntax.newlines import Newlines
 from nxcc.syntax.words import RESERVED, ROLE_KEYWORDS, TOP_KEYWORDS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def number(value: float) -> Any:
@@ -648,3 +648,14 @@ def test_parsing_is_pure() -> None:
     one, two = tree_of(EVERYTHING), tree_of(EVERYTHING)
     assert shape(one.statements) == shape(two.statements)
     assert parser.parse(Source("x", "let a = "), Log()) is None
+
+
+def test_no_possessive_groups() -> None:
+    """Python before 3.11.5 lets a repeated group that gives nothing back match what its alternatives refuse.
+
+    Single characters and classes may be repeated so: https://github.com/python/cpython/issues/106052.
+    """
+    package = Path(parser.__file__).parent
+    for file in [Path(resource("grammar", "nxc.lark")), *sorted(package.glob("*.py"))]:
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            assert not re.search(r"\)[*+?]\+|\(\?>", line), f"{file.name}:{number}: {line}"

@@ -65,17 +65,17 @@ def scan(text: str, *, body: bool = False) -> Scan:
 
 _PATH_CHAR = "[a-zA-Z0-9._+-]"
 # Possessive quantifiers throughout: nothing is tried twice.
-_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\r\n]*+)++")
+_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\r\n]*+)+")
 _RUN = re.compile(f"{_PATH_CHAR}*+")
 _PATH_REST = re.compile(r"[a-zA-Z0-9._+/-]*+")
-_SEARCHED = re.compile(f"<{_PATH_CHAR}++(?:/{_PATH_CHAR}++)*+>")
+_SEARCHED = re.compile(f"<{_PATH_CHAR}++(?:/{_PATH_CHAR}++)*>")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*+")
 _URI_REST = re.compile(r":[a-zA-Z0-9%/?:@&=+$,_.!~*'-]++")
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_'-]*+")
 _NUMBER = re.compile(r"(?:[1-9][0-9]*+\.[0-9]*+|0?\.[0-9]++)(?:[eE][+-]?[0-9]++)?|[0-9]++")
 _OPERATOR = re.compile(r"\.\.\.|==|!=|<=|>=|->|&&|\|\||//|\+\+|\$\{|.", re.DOTALL)
-_STRING = re.compile(r'(?:[^"\\$]++|\\.|\$[^{"\\]|\$(?=["\\]))*+', re.DOTALL)
-_INDENTED = re.compile(r"(?:[^'$]++|\$[^{']|\$(?=')|''\$|'''|''\\.|'(?!'))*+", re.DOTALL)
+_STRING = re.compile(r'(?:[^"\\$]++|\\.|\$[^{"\\]|\$(?=["\\]))*', re.DOTALL)
+_INDENTED = re.compile(r"(?:[^'$]++|\$[^{']|\$(?=')|''\$|'''|''\\.|'(?!'))*", re.DOTALL)
 _PLAIN = re.compile(r'"([^"\\$]*+)"')
 
 _CLOSERS = {")": "(", "]": "[", "}": "{"}

@@ -33,7 +33,7 @@ class Piece(NamedTuple):
 
 # Raw strings and Nix fragments count as one piece; where they are not closed, their opener is a piece of its own.
 _PIECE = re.compile(
-    r"#[^\n]*+|'''(?:[^']++|'(?!''))*+'''|```(?:[^`]++|`(?!``))*+```|'(?!'')[^'\n]*+'|`(?!``)[^`\n]*+`"
+    r"#[^\n]*+|'''(?:[^']++|'(?!''))*'''|```(?:[^`]++|`(?!``))*```|'(?!'')[^'\n]*+'|`(?!``)[^`\n]*+`"
     r'|"""|"|\'\'\'|```|\'[^\n]*+|`[^\n]*+|\$\{|[{}()\[\]]'
 )
 _PIECE_OR_END = re.compile(f"{_PIECE.pattern}|[\n;]")

@@ -104,7 +104,7 @@ def _statement_end(text: str, at: int, stack: list[Opener], depth: int) -> int |
     return None
 
 
-_BLANKS = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
+_BLANKS = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*")
 
 
 def _ends(text: str, newline: int) -> bool:
