@@ -11,18 +11,15 @@ let
   # Theirs is the folder that ours is in: compositions import "${modulesPath}/tests/ssh-keys.nix".
   modulesPath = toString (pkgs.path + "/nixos");
   theirs = { flavour = { }; helpers = { }; inputs = { }; lib = { }; nur = { }; pkgs = { }; setup = { }; system = { }; };
-  passed = builtins.intersectAttrs theirs args // { inherit modulesPath; };
+  passed = builtins.intersectAttrs theirs args // { inherit modulesPath nur setup; };
 
-  # A function that names its arguments gets those, or all where it ends with `...`; only its XML tells whether it does.
-  takesMore = function: builtins.length (builtins.split "ellipsis=\"1\"" (builtins.toXML function)) > 1;
-  namesArguments = function: builtins.length (builtins.split "<attrspat" (builtins.toXML function)) > 1;
-  call = function:
-    if builtins.isFunction function && namesArguments function && !(takesMore function) then
-      function (builtins.intersectAttrs (builtins.functionArgs function) passed)
-    else function passed;
+  # What NixOS Compose has beyond: the name of the variant, and modules of repositories that are flakes.
+  setup = { project.selected = args.setup.name or ""; } // args.setup or { };
+  nur = (args.nur or { }) // {
+    repos = builtins.mapAttrs (_: repo: { modules = repo.nixosModules or { }; } // repo) (args.nur.repos or { });
+  };
 
-  content = import path;
-  found = if builtins.isFunction content || content ? __functor then call content else content;
+  found = import ./call.nix passed (import path);
 
   listed = set: builtins.concatStringsSep ", " (builtins.attrNames set);
   roles = found.roles or found.nodes or (throw
