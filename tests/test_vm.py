@@ -512,7 +512,7 @@ def single(tmp_path: Path) -> Path:
 
 def test_the_network_follows_qemus_version_and_stays_what_it_was(single: Path, tmp_path: Path) -> None:
     _, old = up_with(single, tmp_path, "7.1.93")
-    _, new = up_with(single, tmp_path, "10.0.2 (Debian 1:10.0.2+ds-1)", again=True)
+    _, new = up_with(single, tmp_path, "7.2.0 (Debian 1:7.2+dfsg-7)", again=True)
     group, port, mac = (tmp_path / "b.state/vm-ramdisk/network").read_text().split()
     assert f"-netdev socket,mcast={group}:{port},localaddr=127.0.0.1,id=nodes" in old
     assert (
