@@ -244,6 +244,7 @@ def test_no_key_that_everybody_has(options: dict[str, Any]) -> None:
     client, server = (" ".join(options["plain"][role]["warnings"]) for role in ("client", "server"))
     assert "nxc.root-sshKeys.enable has no effect" in client
     assert "root-sshKeys" not in server
+    assert "root-sshKeys" not in server
     assert "virtualisation.memorySize has no effect" in client
 
 

@@ -1,5 +1,5 @@
 # What roles of NixOS Compose's rely on: its options `nxc.*`, and the files below /etc/nxc. For adopted roles alone.
-{ config, lib, options, pkgs, ... }:
+{ config, lib, pkgs, ... }:
 
 let
   compat = import ../lib/compat.nix { inherit lib; };
@@ -104,8 +104,8 @@ in
     };
 
     root-sshKeys.enable = lib.mkOption {
-      type = lib.types.bool;
-      default = true;
+      type = lib.types.nullOr lib.types.bool;
+      default = null;
       description = ''
         Has no effect. NixOS Compose gives root a key pair that everybody has; here whoever starts the node says who may
         log in. Nodes whose users are to log in on each other need a secret of kind ssh-key.
@@ -140,7 +140,7 @@ in
           remote
       );
 
-      warnings = lib.optional (options.nxc.root-sshKeys.enable.isDefined && cfg.root-sshKeys.enable) ''
+      warnings = lib.optional (cfg.root-sshKeys.enable == true) ''
         role ${role}: nxc.root-sshKeys.enable has no effect; the key that NixOS Compose gives root is one that everybody has
       '';
 
