@@ -137,10 +137,10 @@ def test_sizes(trio: Bundle, up: list[str]) -> None:
     assert 384 * 1024 * 0.8 < int(agent[1]) < 384 * 1024
     assert server[3:5] == ["nxcc-root", str(1024**3 // 512)]
     assert "nxcc-root" not in agent
-    # What is written to the root goes to the disk: more than the memory holds.
-    trio.on("server", "dd if=/dev/zero of=/var/big bs=1M count=600 2>/dev/null; rm /var/big; sync")
+    # What is written to the root goes to the disk: more than a tmpfs of this memory holds.
+    trio.on("server", "dd if=/dev/zero of=/var/big bs=1M count=300 2>/dev/null; rm /var/big; sync")
     (disk_file,) = (trio.state / "node" / "server").glob("disk.*w*")
-    assert 500 * 1024**2 < disk_file.stat().st_blocks * 512 < 800 * 1024**2
+    assert 250 * 1024**2 < disk_file.stat().st_blocks * 512 < 500 * 1024**2
 
 
 def test_link(trio: Bundle, up: list[str]) -> None:
@@ -206,7 +206,7 @@ def test_test_script(trio: Bundle, up: list[str]) -> None:
     wrong = 'agent1.succeed("grep nothing /etc/hosts")'
     written = (trio.script.parent.parent / "test" / "wrong.py").read_text().splitlines()
     number = next(number for number, line in enumerate(written, 1) if line.strip() == wrong)
-    assert re.search(rf"/test/wrong\.py:{number}: {re.escape(wrong)}$", done.stderr, re.MULTILINE), done.stderr
+    assert f"test/wrong.py:{number}: {wrong}" in done.stderr.splitlines()
 
 
 def test_up_again(trio: Bundle, up: list[str]) -> None:
