@@ -118,8 +118,8 @@ def test_from_nothing_to_ready_and_back(lab: Lab) -> None:
     assert (lab.folder / "got/a b/c").read_text() == "1\n"
     status = fine(lab("status")).stdout
     assert [line.split()[4] for line in status.splitlines()[1:]] == ["ready"] * 3
-    # Again: nothing is reserved or installed twice.
-    fine(lab("up"))
+    # Again: nothing is reserved or installed twice, also when the job is named.
+    fine(lab("up", "--job", "2101234"))
     assert len(lab.frontend.log("oarsub")) == 1
     assert len(lab.frontend.log("kadeploy3")) == 2
     files_are_private(lab)

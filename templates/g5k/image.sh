@@ -161,8 +161,8 @@ register_environments() {
         what=$(what_is_deployed "$role")
         [ "$(cat "$own/env/$role.registered" 2>/dev/null)" != "$what" ] || continue
         # Of one with this name, only its owner's goes; the first time there is none.
-        kaenv3 -d "$environment-$role" >/dev/null 2>&1 || :
-        said=$(kaenv3 -a "$own/env/$role.yaml" 2>&1) || die "Kadeploy does not take $own/env/$role.yaml: $said"
+        kaenv3 -d "$environment-$role" </dev/null >/dev/null 2>&1 || :
+        said=$(kaenv3 -a "$own/env/$role.yaml" 2>&1 </dev/null) || die "Kadeploy does not take $own/env/$role.yaml: $said"
         printf '%s\n' "$what" >"$own/env/$role.registered"
         say "registered $environment-$role"
     done

@@ -142,8 +142,8 @@ jump_node() {
     rm -rf -- "$own/first/$1" "$own/provision/$1".*
     rm -f -- "$own/deployed/$3"
     jump="systemctl kexec || $folder/kexec -e"
-    # Detached, so that the connection ends before the node does.
-    as_root "$1" "$3" "nohup sh -c $(quoted "sleep 1; $jump") >/dev/null 2>&1 </dev/null &" || {
+    # Detached, so that the connection ends before the node does. Not every system has nohup.
+    as_root "$1" "$3" "sh -c $(quoted "trap '' HUP; sleep 1; $jump") >/dev/null 2>&1 </dev/null &" || {
         reason_of "$1" "kexec cannot be started"
         return 1
     }

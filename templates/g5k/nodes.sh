@@ -3,13 +3,18 @@
 # The hosts of the job, each once, by cluster and number.
 job_hosts() {
     if [ "$job" = - ]; then
-        cat -- "$nodes_option"
+        sed 's/^[[:space:]]*\([^[:space:]]*\).*$/\1/' <"$nodes_option"
     elif [ "$job" = "${OAR_JOB_ID:-}" ] && [ -r "${OAR_NODEFILE:-}" ]; then
         cat -- "$OAR_NODEFILE"
     else
         job_facts | sed -n 's/.*"assigned_network_address" *: *\[\([^]]*\)\].*/\1/p' | tr ',' '\n' | tr -d ' "'
     fi | sed '/^[[:space:]]*#/d; s/[[:space:]]//g; /^$/d' | sed 's/^\([^.]*\)-\([0-9][0-9]*\)\(.*\)$/\1 \2 &/; t
 s/^.*$/& 0 &/' | LC_ALL=C sort -u -k 1,1 -k 2,2n -k 3,3 | cut -d ' ' -f 3
+}
+
+# The host that a list of the user's names for a node, in a line HOST NODE: NODE
+host_given() {
+    [ "$job" != - ] || sed -n "s/^[[:space:]]*\([^#[:space:]][^[:space:]]*\)[[:space:]][[:space:]]*$1[[:space:]]*\$/\1/p" "$nodes_option" | head -n 1
 }
 
 # The cluster of a host: dahu-3.grenoble.grid5000.fr is of dahu.
@@ -29,23 +34,24 @@ address_of() {
     getent ahostsv4 "$1" 2>/dev/null | sed -n '1s/[[:space:]].*//p'
 }
 
-# The table: NODE ROLE HOST ADDRESS, a line a node. First those that want a cluster, each the first of it that is free,
-# then the others: the same hosts always give the same table.
+# The table: NODE ROLE HOST ADDRESS, a line a node. First those whose host the user names, then those that want a cluster,
+# each the first of it that is free, then the others: the same hosts always give the same table.
 make_table() {
     hosts=$(job_hosts)
     [ -n "$hosts" ] || die "job $job has no nodes"
     pairs=
     lacking=
-    for turn in named any; do
+    for turn in given named any; do
         while read -r node role wanted; do
-            case $turn/$wanted in named/- | any/[!-]*) continue ;; esac
-            found=
+            found=$(host_given "$node")
+            its=any
+            [ "$wanted" = - ] || its=named
+            [ -z "$found" ] || its=given
+            [ "$turn" = "$its" ] || continue
             for host in $hosts; do
+                [ -z "$found" ] || break
                 cluster_of "$host"
-                if [ "$wanted" = - ] || [ "$wanted" = "$cluster" ]; then
-                    found=$host
-                    break
-                fi
+                if [ "$wanted" = - ] || [ "$wanted" = "$cluster" ]; then found=$host; fi
             done
             if [ -z "$found" ]; then
                 lacking="$lacking

@@ -8,6 +8,8 @@ find_job() {
         job=-
     elif [ -n "$job_option" ]; then
         job=$job_option
+        # The job of the last time by its number is still ours to end.
+        if { read -r kept ours <"$own/job"; } 2>/dev/null && [ "$kept" = "$job" ]; then made=$ours; fi
     elif { read -r job made <"$own/job"; } 2>/dev/null; then
         case $job in
         -) nodes_option=$own/nodes.given ;;
@@ -169,7 +171,7 @@ keep_job() {
 # What was known of the nodes of a job that is not ours any more.
 forget_job() {
     [ -z "$dry" ] || return 0
-    rm -rf -- "$own/job" "$own/table" "$own/deployed" "$own/first" "$own/provision" "$own/ready"
+    rm -rf -- "$own/job" "$own/table" "$own/deployed.json" "$own/deployed" "$own/first" "$own/provision" "$own/ready"
 }
 
 # Waits until the job runs; an interrupt leaves it in the queue.
