@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 COMMANDS = {
+    "init": "Write a first env.nxc, or take over a composition of NixOS Compose.",
     "compile": "Compile an environment into a bundle of files.",
     "check": "Report what is wrong with an environment; writes nothing.",
     "lock": "Fix the inputs of an environment in env.lock.",

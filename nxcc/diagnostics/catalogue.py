@@ -1,7 +1,8 @@
 """Every code that nxcc can report, with its severity and its headline.
 
 A code never changes its meaning and is never given to another. NX01 syntax, NX02 names, NX03 values and types, NX04
-roles and nodes, NX05 files, NX06 options and secrets, NX07 flavours, NX08 bundles, NX09 the machine nxcc runs on.
+roles and nodes, NX05 files, NX06 options and secrets, NX07 flavours, NX08 bundles, NX09 the machine nxcc runs on,
+NX10 what `nxcc init` takes over.
 ``explanations.md`` beside this file holds the long text of each, with a wrong and a right example.
 """
 
@@ -134,4 +135,8 @@ CATALOGUE: dict[str, Entry] = {
     "NX0803": Entry("warning", "`{name}` in env.lock is not what the source names"),
     "NX0804": Entry("error", "the lock file cannot be used: {reason}"),
     "NX0805": Entry("error", "`{path}` is in the way, and nxcc did not write it"),
+    # What is taken over from other tools
+    "NX1001": Entry("warning", "{what} is not taken over"),
+    "NX1002": Entry("error", "`{path}` has no role to take over"),
+    "NX1003": Entry("error", "`{path}` is not valid {form}: {reason}"),
 }
