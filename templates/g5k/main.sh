@@ -7,7 +7,7 @@ own=$state/$flavour
 mask=$(umask)
 umask 077
 
-dry='' all='' no_build='' given='' given_secrets='' nodes_option='' job_option='' at='' wait_option='' walltime_option=''
+dry='' all='' no_build='' given='' given_secrets='' nodes_option='' job_option='' start_option='' wait_option='' walltime_option=''
 login_option=''
 timeout=600
 deploy_timeout=2400
@@ -58,7 +58,7 @@ while [ "$#" -gt 0 ]; do
         [0-9][0-9][0-9][0-9]-[0-9]*-[0-9]*' '[0-9]*:[0-9]*) ;;
         *) refuse "--at takes 'YYYY-MM-DD HH:MM:SS'" ;;
         esac
-        at=$value
+        start_option=$value
         ;;
     --wait | --deploy-timeout | --timeout)
         case $value in '' | *[!0-9]*) refuse "$option takes seconds" ;; esac
@@ -119,16 +119,18 @@ do_up() {
 
 do_down() {
     do_release
+    remove_links
     if [ -n "$all" ]; then
         [ "$flavour" != g5k-image ] || do_clean
-        remove_links
         forget_state
     fi
 }
 
 remove_links() {
     links=$(cat "$own/sockets" 2>/dev/null || :)
-    if [ -n "$links" ] && [ -n "$(find "$links" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ]; then act rm -rf -- "$links"; fi
+    if [ -n "$links" ] && [ -n "$(find "$links" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ]; then
+        act rm -rf -- "$links" "$own/sockets"
+    fi
 }
 
 case $command in

@@ -129,7 +129,7 @@ TYPES
     [ "$queue" = default ] || set -- "$@" -q "$queue"
     [ -z "$project" ] || set -- "$@" --project "$project"
     [ -z "$properties" ] || set -- "$@" -p "$properties"
-    [ -z "$at" ] || set -- "$@" -r "$at"
+    [ -z "$start_option" ] || set -- "$@" -r "$start_option"
     set -- "$@" -l "$(resources)" "sleep infinity"
     if [ -n "$dry" ]; then
         act "$@"
