@@ -1,7 +1,7 @@
 """A nixpkgs for examples that reach pandoc, also where the checkout that tests have is without Haskell's packages.
 
-The list of Haskell's packages is a quarter of nixpkgs, and a checkout for tests may leave it out. Slurm and Open MPI use
-pandoc for a manual page; what is built instead makes no difference to whether they evaluate.
+The list of Haskell's packages is a quarter of nixpkgs, and a checkout for tests may leave it out. Slurm and Open MPI
+use pandoc for a manual page; what is built instead makes no difference to whether they evaluate.
 """
 
 from __future__ import annotations

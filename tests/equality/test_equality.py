@@ -1,7 +1,7 @@
 """A role's evaluated system equals, derivation for derivation, what a NixOS user would have written by hand.
 
-Beside each NAME.nxc lies NAME.nix, the same systems by hand; NAME.nix alone is of examples/NAME. 20.09's module options:
-newer releases have others.
+Beside each NAME.nxc lies NAME.nix, the same systems by hand; a NAME.nix alone is of examples/NAME. 20.09's module
+options: newer releases have others.
 """
 
 from __future__ import annotations
