@@ -150,7 +150,7 @@ def test_a_node_is_what_its_role_asks_for(trio: Environment, tmp_path: Path) -> 
     server = command_line(folder / "node/server.sh", NXCC_RESULT=build)
     assert (options(server, "-smp"), options(server, "-m")) == (["2"], ["1500"])
     assert options(server, "-append") == [
-        "init=/x console=ttyS0 nxcc.node=server nxcc.net=02:00:00:00:00:01,198.18.0.1/16"
+        "init=/x console=ttyS0 nxcc.node=server nxcc.net=02:00:00:00:00:01,198.18.0.1/16 no_timer_check"
     ]
     outside, nodes = options(server, "-netdev")
     assert "hostfwd=tcp:127.0.0.1:18080-:80,hostfwd=udp:0.0.0.0:9000-:90" in outside
@@ -307,7 +307,7 @@ def test_kernel_parameters_that_would_not_arrive(tmp_path: Path, parameters: str
 
 def test_the_longest_kernel_parameters_that_arrive(tmp_path: Path) -> None:
     folder = write(tmp_path / "b", make.environment("lab", make.role("a")))
-    build = result(tmp_path / "build", "a", parameters="x" * 1993)
+    build = result(tmp_path / "build", "a", parameters="x" * 1978)
     assert "not prepared" in run(folder / "node/a.sh", NXCC_RESULT=str(build)).stderr
 
 
