@@ -36,8 +36,8 @@ NAMES = sorted(
     if os.path.isfile(os.path.join(CASES, name, "env.nxc")) and not name.startswith("syntax-")
 )
 ARTIFACTS = ("composition.nix", "default.nix", "flake.nix", "environment.json", "docker/docker-compose.yml")
-# Of the flavours of machines, each node's script; `run` has few lines of its own, and tests.
-MACHINES = re.compile(r"vm(-ramdisk)?/(nodes|node/.*\.sh)")
+# Of other flavours what is theirs: each node's script, a test, an experiment; `run` is tested elsewhere.
+OTHERS = re.compile(r"vm(-ramdisk)?/(nodes|node/.*\.sh)|nixos-test/test\.nix|(enoslib|execo)/experiment\.py")
 DIAGNOSTICS = "diagnostics.txt"
 ROOT = "/case"
 """Stands for the absolute path of a case's folder in what is expected."""
@@ -113,7 +113,7 @@ def test_case(name: str, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) ->
         contents = {file.path: file.content for file in compilation.files}
         scripts = [path for path in contents if path.startswith("test/") and path.count("/") == 1]
         artifacts = [*ARTIFACTS, *(path for path in scripts if path != "test/driver.py")]
-        artifacts += filter(MACHINES.fullmatch, contents)
+        artifacts += filter(OTHERS.fullmatch, contents)
         found.update((path, contents[path].decode()) for path in artifacts if path in contents)
     if text := said(compilation, folder):
         found[DIAGNOSTICS] = text

@@ -152,12 +152,35 @@ def test_no_file_of_the_users_is_read(tmp_path: Path) -> None:
     assert of_bundle(bundle, "bundle.nixos-test.drvPath").endswith(".drv")
 
 
-def test_no_attribute_without_a_test(tmp_path: Path) -> None:
-    bundle = make_bundle(tmp_path / "bundle", "_: { roles.node = { }; }")
-    assert of_bundle(bundle, "{ test = bundle ? nixos-test; role = bundle.systems ? nixos-test; }") == {
-        "test": False,
-        "role": True,
-    }
+def test_without_a_script_nodes_come_up_in_their_order_until_they_are_ready(tmp_path: Path) -> None:
+    source = SOURCE.partition('test """')[0].replace("mount ", "after db-main\n  mount ") + "role other { }\n"
+    found = of_bundle(bundle_of(source, tmp_path), "bundle.nixos-test.driver.testScript")
+    assert found.splitlines() == [
+        "db_main.start()",
+        "other.start()",
+        'db_main.wait_until_succeeds("nxcc-ready")',
+        'other.wait_until_succeeds("nxcc-ready")',
+        "web1.start()",
+        "web2.start()",
+        'web1.wait_until_succeeds("nxcc-ready")',
+        'web2.wait_until_succeeds("nxcc-ready")',
+    ]
+
+
+def test_a_composition_alone_is_waited_for_too(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "bundle", "_: { roles.node-one = { }; }")
+    assert of_bundle(bundle, "bundle.nixos-test.driver.testScript").splitlines() == [
+        "node_one.start()",
+        'node_one.wait_until_succeeds("nxcc-ready")',
+    ]
+
+
+def test_parts_of_processors_are_whole_ones(tmp_path: Path) -> None:
+    found = of_bundle(
+        bundle_of(SOURCE.replace("cpus 2;", "cpus 1.5;"), tmp_path),
+        "bundle.nixos-test.nodes.db_main.config.virtualisation.cores",
+    )
+    assert found == 2
 
 
 def test_a_role_alone_has_its_own_word_on_its_size(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-# The environment as a NixOS test: NixOS's own driver starts the nodes in QEMU and runs the environment's test script.
+# The environment as a NixOS test: NixOS's own driver starts the nodes in QEMU and runs the environment's test script;
+# without one, it brings the nodes up in their order and waits until every one is ready.
 #
 # Names and addresses are those that the nodes have in the other flavours. Nothing is delivered: who a node is stands in
 # its system, and secrets are made by the nodes, ../modules/test-secrets.sh.
@@ -25,6 +26,9 @@ let
 
   mebibytes = bytes: (bytes + 1048575) / 1048576;
 
+  # A machine has whole processors.
+  whole = count: if builtins.isFloat count then -builtins.floor (-count) else count;
+
   # Weaker than the role's own word on its virtual machine, stronger than what the test framework says by default.
   sized = option: value: lib.optionalAttrs (value != null) { ${option} = lib.mkDefault value; };
 
@@ -32,7 +36,7 @@ let
     # Below, systemd and the driver's own shell are short of it.
     virtualisation =
       sized "memorySize" (let memory = sizeOf role "memory"; in if memory == null then 1024 else mebibytes memory)
-      // sized "cores" (sizeOf role "cpus")
+      // sized "cores" (let cpus = sizeOf role "cpus"; in if cpus == null then null else whole cpus)
       // sized "diskSize" (let disk = sizeOf role "disk"; in if disk == null then null else mebibytes disk);
   };
 
@@ -68,18 +72,35 @@ let
       ++ lib.optional ((node.address or null) != null) (network node);
   };
 
+  # A composition that came without an environment has a node for each of its roles.
+  nodesOf = modules: if nodes != [ ] then nodes else map (role: { name = role; inherit role; }) (builtins.attrNames modules);
+
   machines = modules: builtins.listToAttrs (map
     (node: lib.nameValuePair (variable node.name) (machine modules node))
-    (if nodes != [ ] then nodes else map (role: { name = role; inherit role; }) (builtins.attrNames modules)));
+    (nodesOf modules));
+
+  # The test of an environment that has none: roles in their order, the nodes of one level at once.
+  readiness = modules:
+    let
+      levels = environment.order or [ (builtins.attrNames modules) ];
+      of = level: map (node: variable node.name) (builtins.filter (node: builtins.elem node.role level) (nodesOf modules));
+      lines = level: map (node: "${node}.start()\n") level ++ map (node: "${node}.wait_until_succeeds(\"nxcc-ready\")\n") level;
+    in
+    lib.concatStrings (lib.concatMap (level: lines (of level)) levels);
 
   # The driver's sockets have this in their paths, which may have 108 bytes.
   name = lib.substring 0 50 "nxcc-${environment.name}";
 
-  testOf = modules: script: compat.nixosTest pkgs {
-    inherit name;
-    nodes = machines modules;
-    testScript = script;
-  };
+  # `interactive` is the program that starts Python with the nodes in it.
+  testOf = modules: script:
+    let
+      test = compat.nixosTest pkgs {
+        inherit name;
+        nodes = machines modules;
+        testScript = script;
+      };
+    in
+    test // { interactive = test.driverInteractive or test.driver; };
 in
 {
   module = { lib, ... }: {
@@ -99,7 +120,9 @@ in
   };
 
   # Named tests are attributes of it.
-  packages = { modules, tests, ... }: lib.optionalAttrs (tests.script != "") {
-    nixos-test = testOf modules tests.script // { tests = lib.mapAttrs (_: testOf modules) tests.scripts; };
+  packages = { modules, tests, ... }: {
+    nixos-test = testOf modules (if tests.script != "" then tests.script else readiness modules) // {
+      tests = lib.mapAttrs (_: testOf modules) tests.scripts;
+    };
   };
 }

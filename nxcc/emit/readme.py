@@ -25,12 +25,29 @@ def readme(environment: Environment, flavours: Sequence[Flavour], *, locked: boo
         "levels": [", ".join(level) for level in levels(environment, flavours[0].name if flavours else "")],
         "parameters": [{"name": p.name, "value": _shown(p.value), "text": p.text} for p in environment.parameters],
         "secrets": [{"name": s.name, "kind": s.kind, "text": s.text} for s in environment.secrets],
-        "flavours": [{"name": f.name, "summary": f.summary, "tools": ", ".join(f.tools)} for f in flavours],
+        "flavours": [_flavour(flavour) for flavour in flavours],
         "tests": [test.name or "test" for test in environment.tests],
         "locked": locked,
         "sources": sources,
     }
     return templates().get_template("bundle/README.md.j2").render(facts)
+
+
+def _flavour(flavour: Flavour) -> dict[str, object]:
+    commands = [f"./{flavour.name}/{command}" for command, _ in flavour.steps]
+    width = max(map(len, commands))
+    steps = [
+        f"{command:{width}}   # {text}" if text else command
+        for command, (_, text) in zip(commands, flavour.steps, strict=True)
+    ]
+    program = commands[0].split()[0]
+    return {
+        "name": flavour.name,
+        "summary": flavour.summary,
+        "tools": ", ".join(tool for tool in flavour.tools if tool != "Nix"),
+        "steps": steps,
+        "help": f"{program} help" if program.endswith("/run") else f"{program} --help",
+    }
 
 
 def _shown(value: Value) -> str:

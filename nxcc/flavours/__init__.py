@@ -19,10 +19,11 @@ BUILTIN: dict[str, tuple[str, str]] = {
     "docker": ("nxcc.flavours.docker", "Docker"),
     "vm": ("nxcc.flavours.vm", "Vm"),
     "vm-ramdisk": ("nxcc.flavours.vm_ramdisk", "VmRamdisk"),
+    "nixos-test": ("nxcc.flavours.nixos_test", "NixosTest"),
 }
 
 # Names that the language knows (`on vm { … }` is no typing error) and this release does not compile.
-PLANNED: frozenset[str] = frozenset(("g5k-ramdisk", "g5k-image", "g5k-nfs-store", "nixos-test", "enoslib", "execo"))
+PLANNED: frozenset[str] = frozenset(("g5k-ramdisk", "g5k-image", "g5k-nfs-store", "enoslib", "execo"))
 
 
 def names() -> tuple[str, ...]:

@@ -29,6 +29,7 @@ WORDS = {
     "secrets": "`secret`",
     "trust": "`trust none`",
     "system": "`system`",
+    "tests": "`test`",
 }
 
 

@@ -1,0 +1,19 @@
+# The environment tested as a flake: nix build path:DIR#nixos-test
+{
+  description = "a server, its clients, and tests of NixOS's driver";
+  inputs = {
+    nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
+  };
+  outputs =
+    inputs:
+    let
+      bundle = import ./default.nix {
+        system = "x86_64-linux";
+        inherit (inputs) nixpkgs;
+      };
+    in
+    {
+      packages.x86_64-linux = bundle.packages;
+      legacyPackages.x86_64-linux = { inherit (bundle) roles systems; };
+    };
+}

@@ -1,0 +1,1 @@
+web2.wait_until_succeeds('nxcc-ready')
