@@ -131,7 +131,7 @@ do_provision() {
     finish
     printf '%s\n' "$table" | while read -r node role _ address; do
         [ ! -e "$own/provision/$node.ready" ] || printf '%s %s %s -\n' "$node" "$role" "$address"
-    done | tell_deployed
+    done | tell_deployed -
     if [ ! -e "$own/ready" ]; then printf '%s %s\n' "$(now)" "$(clock)" >"$own/ready"; fi
 }
 
