@@ -291,7 +291,7 @@ def test_memory_holds_the_ramdisk_twice(tmp_path: Path, given: int, initrd: int,
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ("x" * 1994, "the kernel parameters are 2047 bytes, and 2046 at most reach it"),
+        ("x" * 1979, "the kernel parameters are 2047 bytes, and 2046 at most reach it"),
         ('x="y"', "a kernel parameter holds a quote, a dollar sign or a backslash"),
         ("x=$y", "a kernel parameter holds a quote, a dollar sign or a backslash"),
         ("x=\\y", "a kernel parameter holds a quote, a dollar sign or a backslash"),
