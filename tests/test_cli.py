@@ -64,7 +64,7 @@ def test_version_and_help(nxcc: Nxcc) -> None:
     assert version.stdout.startswith("nxcc 0.")
     helped = nxcc("--help")
     assert helped.returncode == 0
-    for name in ("compile", "check", "lock", "show", "flavours", "explain"):
+    for name in ("init", "compile", "check", "lock", "show", "flavours", "explain"):
         assert f"\n  {name} " in helped.stdout
         assert nxcc(name, "--help").returncode == 0
 

@@ -36,6 +36,8 @@ ALLOWED: dict[str, tuple[str, set[str]]] = {
     "flavours": ("typer", set()),
     "flavours --output-format json": ("typer", {"json"}),
     "explain NX0203": ("typer", set()),
+    "init lab out": ("typer", set()),
+    "init --from composition.nix out": ("typer, lark", {"json", "subprocess"}),
     "check env.nxc": ("typer, lark", set()),
     "check env.nxc --setup large": ("typer, lark", set()),
     "check env.nxc --flavour docker": ("typer, lark", set()),
@@ -68,6 +70,7 @@ sys.exit(code)
 @pytest.mark.parametrize("arguments", ALLOWED)
 def test_a_command_imports_only_what_it_may(tmp_path: Path, arguments: str) -> None:
     (tmp_path / "env.nxc").write_text(SOURCE)
+    (tmp_path / "composition.nix").write_text("{ roles.web = { }; }")
     before, allowed = ALLOWED[arguments]
     done = subprocess.run(
         [sys.executable, "-c", REPORT.format(before=before, arguments=arguments.split())],

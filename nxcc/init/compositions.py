@@ -14,18 +14,27 @@ from nxcc.records import NamedTuple
 from nxcc.resources import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nxcc.diagnostics.core import Log
 
 EVALUATOR = "nix-instantiate"
 EVALUATED = "as Nix evaluates it"
+NEITHER = "Nix finds neither roles nor nodes in it, nor compositions"
 PATIENCE = 120
 """Seconds that Nix may take for one answer."""
 
 
 class NixFailed(Exception):  # what Nix says is an answer too
     """Nix is missing, or does not evaluate what it was asked; the message is its reason in one line."""
+
+
+class NoSuch(Exception):
+    """There is no composition of the name asked for; ``names`` are those there are, none where they have no names."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self.names = tuple(names)
+        super().__init__("no such composition")
 
 
 class Composition(NamedTuple):
@@ -64,20 +73,21 @@ def find(path: str, shown: str, log: Log, setup: Mapping[str, Any], flavour: str
     """The composition of a file, or those of a set of them; none, reported, where there is none.
 
     ``setup`` is what they get as ``setup``; ``only`` names the one of a set that is wanted. Raises OSError where a
-    file cannot be read, KeyError with the names there are where there is no such one.
+    file cannot be read, NoSuch where ``only`` is none of them.
     """
     source = load(path, shown)
     reading = read(source)
     ask = Nix(source.path, setup, flavour)
     names, trouble = _names(ask)
-    if "compositions" in names or (not names and trouble and reading.compositions and not reading.roles):
+    # A set of compositions is read where Nix has no answer; where it says that this is none, it is none.
+    if "compositions" in names or (trouble and trouble != NEITHER and reading.compositions):
         found = names.get("compositions", list(reading.compositions))
         if only and only not in found:
-            raise KeyError(only, found)
+            raise NoSuch(found)
         made = [_member(name, source, reading, log, setup, flavour) for name in ([only] if only else found)]
         return [one for one in made if one]
     if only:
-        raise KeyError(only, [])
+        raise NoSuch
     one = _composition("", source, reading, ask, names, trouble, log)
     return [one] if one else []
 
@@ -86,7 +96,7 @@ def _names(ask: Nix) -> tuple[dict[str, list[str]], str]:
     """What Nix finds: ``roles`` or ``compositions``, or nothing for the reason given."""
     try:
         names = ask("names")
-        return names, "" if names else "Nix finds neither roles nor nodes in it, nor compositions"
+        return names, "" if names else NEITHER
     except NixFailed as failed:
         return {}, str(failed)
 
@@ -101,13 +111,9 @@ def _member(
         path = os.path.join(path, "default.nix")
     if not os.path.isfile(path):
         ask = Nix(source.path, setup, flavour, name)
-        return _composition(name, source, Reading({}, (), {}, {}, {}, {}), ask, *_names(ask), log, own=False)
-    own = load(
-        path,
-        os.path.normpath(
-            os.path.join(os.path.dirname(source.name), os.path.relpath(path, os.path.dirname(source.path)))
-        ),
-    )
+        return _composition(name, source, read(source, name), ask, *_names(ask), log, own=False)
+    shown = os.path.join(os.path.dirname(source.name), os.path.relpath(path, os.path.dirname(source.path)))
+    own = load(path, os.path.normpath(shown))
     ask = Nix(path, setup, flavour)
     return _composition(name, own, read(own), ask, *_names(ask), log)
 
@@ -192,11 +198,7 @@ def _nothing(source: Source, trouble: str, log: Log) -> None:
     span, label = Span(source, 0, max(1, len(source.line(1)))), "a composition has `roles = { NAME = …; }`"
     for problem in scan(source.text).problems:
         span, label = Span(source, problem.start, problem.end), "this has no end, or closes nothing"
-    help = (
-        ""
-        if trouble.startswith("Nix finds")
-        else "with Nix on the PATH and nixpkgs in NIX_PATH, computed roles are found too"
-    )
+    help = "" if trouble == NEITHER else "with Nix on the PATH and nixpkgs in NIX_PATH, computed roles are found too"
     log.add("NX1002", span, path=source.name, label=label, notes=trouble, help=help or ())
 
 
@@ -208,12 +210,13 @@ class Nix:
 
     def __call__(self, attribute: str, setup: Mapping[str, Any] | None = None) -> Any:
         """The value of an attribute of templates/init/composition.nix; NixFailed where there is none."""
-        import json
-        import subprocess
         from shutil import which
 
         if which(EVALUATOR) is None:
             raise NixFailed(f"there is no program {EVALUATOR} on the PATH")
+        import json
+        import subprocess
+
         command = [
             EVALUATOR,
             "--eval",
@@ -225,7 +228,7 @@ class Nix:
         ]
         for name, value in (*self.arguments, ("library", resource("nix"))):
             if name == "setup":
-                value = json.dumps(value if setup is None else setup)
+                value = json.dumps(value if setup is None else setup, default=str)  # of dates
             command += ["--argstr", name, str(value)]
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE)

@@ -81,13 +81,8 @@ def read_project(path: str, log: Log, draft: Draft) -> Project | None:
         file = os.path.normpath(os.path.join(folder, name)) if name else ""
         if file and os.path.isfile(file):
             return Project(folder, file, flavour, flake.inputs(lock), lock, flake.imports(), flake.overlays())
-    span = flake.named or Span(Source(os.path.normpath(marker), ""), 0, 0)
-    wanted = flake.composition or composition or "composition.nix"
-    log.add(
-        "NX1002",
-        span if span.source.text else None,
-        what=f"there is no `{os.path.normpath(os.path.join(folder, wanted))}`",
-    )
+    wanted = os.path.normpath(os.path.join(folder, flake.composition or composition or "composition.nix"))
+    log.add("NX0501", flake.named, what="composition", path=wanted)
     return None
 
 
@@ -127,10 +122,19 @@ def _nxc(source: Source, content: Mapping[str, Any], draft: Draft) -> tuple[str,
         span = Span(source, max(0, at), max(0, at) + len(key) + 2)
         if key in found and isinstance(value, str | None):
             found[key] = value or ""
+            if key == "default_flavour" and value and not _flavour(value):
+                draft.left(f"the flavour `{value}`", span, "nxcc has no such flavour")
         elif key not in ("platform", "flake"):  # where it is run, and that flake.nix is there: both are seen
             reason = "it is no text" if key in found else "NixOS Compose knows no such key here"
             draft.left(f"`{key}`", span, reason)
     return found["composition"], found["default_flavour"]
+
+
+def _flavour(name: str) -> bool:
+    """Whether nxcc knows a flavour."""
+    from nxcc.flavours import PLANNED, find
+
+    return name in PLANNED or find(name) is not None
 
 
 class _Flake:

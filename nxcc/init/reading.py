@@ -48,16 +48,19 @@ class Reading(NamedTuple):
     compositions: dict[str, tuple[str, Span]]
 
 
-def read(source: Source) -> Reading:
-    """Read a composition, or a set of compositions."""
+def read(source: Source, name: str = "") -> Reading:
+    """Read a composition, or a set of compositions; with ``name``, the composition of that name in such a set."""
     names: dict[str, tuple[Token, ...]] = {}
     body = result(tokens(source.text), names)
     try:
         found = members(body)
+        if name:
+            found = members(result(next((one.value for one in found if one.path == (name,)), ()), names))
     except Computed:
         return Reading({}, (), {}, {}, {}, {})
     places: dict[str, Span] = {}
     values: dict[str, Any] = {}
+    computed: set[str] = set()
     kind = "roles" if any(one.path[0] == "roles" for one in found) else "nodes"
     roles = _Roles(source, dict(names))
     for one in found:
@@ -69,11 +72,17 @@ def read(source: Source) -> Reading:
             roles.add(one.path[1], one, one.path[2:])
         elif head == kind:
             roles.take(one.value)
-        elif len(one.path) == 1:
+        else:
             try:
-                values[head] = data(one.value, names)
+                value = data(one.value, names)
             except Computed:
+                values.pop(head, None)
+                computed.add(head)
                 continue
+            for key in reversed(one.path[1:]):
+                value = {key: value}
+            values[head] = value if len(one.path) == 1 else {**values.get(head, {}), **value}
+    values = {name: value for name, value in values.items() if name not in computed}
     compositions = {}
     if kind not in places:
         compositions = {

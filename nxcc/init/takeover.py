@@ -35,7 +35,7 @@ def take_over(origin: str, folder: str, log: Log, *, only: str = "", name: str =
     """What takes over a composition, a file of several, or a project; None, with errors in the log, where nothing can.
 
     ``folder`` is where the sources will lie, ``only`` the one of several compositions that is wanted, ``name`` the
-    environment's name if not the origin's. Raises OSError where a file cannot be read, KeyError as ``find`` does.
+    environment's name if not the origin's. Raises OSError where a file cannot be read, NoSuch as ``find`` does.
     """
     from nxcc.init.project import is_project
 

@@ -58,9 +58,10 @@ def parse(source: Source, log: Log) -> Toml | None:
     except tomllib.TOMLDecodeError as error:
         reason, _, place = str(error).partition(" (at ")
         found = re.match(r"line (\d+), column (\d+)", place)
-        line, column = (int(found[1]), int(found[2])) if found else (source.text.count("\n") + 1, 1)
-        starts = [0, *(match.end() for match in re.finditer("\n", source.text))]
-        at = min(starts[min(line, len(starts)) - 1] + column - 1, max(0, len(source.text) - 1))
+        at = last = max(0, len(source.text) - 1)
+        if found:
+            starts = [0, *(match.end() for match in re.finditer("\n", source.text))]
+            at = min(starts[min(int(found[1]), len(starts)) - 1] + int(found[2]) - 1, last)
         log.add(
             "NX1003", Span(source, at, at + 1), path=source.name, form="TOML", reason=reason[:1].lower() + reason[1:]
         )
