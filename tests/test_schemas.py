@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs")
-NAMES = ("environment", "manifest")
+NAMES = ("environment", "manifest", "deployed")
 
 
 def schema(name: str) -> dict[str, Any]:

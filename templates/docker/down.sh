@@ -12,7 +12,7 @@ do_down() {
             # The clock starts anew when the machine does.
             [ "$(clock)" -lt "$since" ] || record run "$start" $(($(clock) - since))
         fi
-        rm -f "$own/ready" "$own/ports" "$own/project"
+        rm -f "$own/ready" "$own/ports" "$own/project" "$own/deployed.json"
     fi
     [ -z "$all" ] || remove_state
 }

@@ -27,8 +27,22 @@ do_up() {
     children=$composing
     wait_ready
     finish
+    tell_ready
     if [ ! -e "$own/ready" ]; then printf '%s %s\n' "$(now)" "$(clock)" >"$own/ready"; fi
     do_status
+}
+
+tell_ready() {
+    found=$("$engine" ps --filter "label=com.docker.compose.project=$project" \
+        --format '{{.Label "com.docker.compose.service"}} {{.Names}}')
+    while read -r node role; do
+        container=$(printf '%s\n' "$found" | sed -n "s/^$node //p" | head -n 1)
+        address=$("$engine" inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' "$container")
+        address=${address%% *}
+        printf '%s %s %s %s\n' "$node" "$role" "${address:--}" "$container"
+    done <<NODES | tell_deployed "$engine"
+$nodes
+NODES
 }
 
 # One line a node: NAME STATE STATUS, as the engine tells them (`Up 4 seconds (healthy)`).

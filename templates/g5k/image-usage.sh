@@ -11,6 +11,7 @@ where Nix is
 on a frontend; each looks at what is done already
   up [NODE…]         all of the following in order
   image              put the image where Kadeploy reads it, write the descriptions to deploy
+  register           with the setting register: tell Kadeploy the descriptions (`deploy` does it)
   reserve            ask OAR for nodes and wait for them
   deploy [NODE…]     install the nodes that are not, or those named; once more those that fail
   provision [NODE…]  names, nodes file and secrets over ssh, then the roles' units in order
@@ -26,7 +27,7 @@ on a frontend; each looks at what is done already
 
   --dry-run          print the commands that would change something
   --job ID           the nodes of a job that is there already
-  --nodes FILE       these nodes, a line each; no job
+  --nodes FILE       these nodes, a line each, HOST or HOST NODE; no job
   --walltime H:M:S   instead of the source's
   --at 'YYYY-MM-DD HH:MM:SS'  reserve in advance
   --wait SECONDS     how long to wait for the job (default: until it runs)

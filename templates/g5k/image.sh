@@ -168,6 +168,14 @@ register_environments() {
     done
 }
 
+# For programs that deploy by the environments' names: they are there, and so are the keys that such a program hands on.
+do_register() {
+    [ -n "$register" ] || refuse "the source does not ask for it: \`flavour $flavour { register true }\`"
+    prepare
+    [ -n "$dry" ] || gather_keys
+    register_environments
+}
+
 # What tells one deployment from another: ROLE
 what_is_deployed() { { cat "$own/env/$1.yaml" "$own/image.sum"; } | cksum; }
 

@@ -96,10 +96,10 @@ fi
 
 # What one flavour alone has.
 case $command in
-image | clean) [ "$flavour" = g5k-image ] || refuse "no command $command (\`run help\` lists them)" ;;
+image | register | clean) [ "$flavour" = g5k-image ] || refuse "no command $command (\`run help\` lists them)" ;;
 esac
 case $command in
-build | pack | push | image | reserve | deploy | provision | up | release | clean | down)
+build | pack | push | image | register | reserve | deploy | provision | up | release | clean | down)
     make_state
     lock
     ;;
@@ -138,6 +138,7 @@ build) do_build ;;
 pack) do_pack "$@" ;;
 push) do_push "$@" ;;
 image) prepare ;;
+register) if [ "$flavour" = g5k-image ]; then do_register; fi ;;
 reserve) do_reserve ;;
 deploy) do_deploy "$@" ;;
 provision) do_provision "$@" ;;

@@ -76,6 +76,29 @@ record() {
     mv "$state/phases.json.new" "$state/phases.json"
 }
 
+# What other programs read of the nodes that are ready, docs/deployed.schema.json: from lines NODE ROLE ADDRESS CONTAINER,
+# each - where there is none: [ENGINE]
+tell_deployed() (
+    [ -z "$dry" ] || exit 0
+    config=-
+    [ ! -s "$own/ssh_config" ] || config=ssh_config
+    {
+        printf '{\n  "format": 1,\n  "environment": "%s",\n  "flavour": "%s",\n' "$environment" "$flavour"
+        printf '  "ssh_config": %s,\n  "engine": %s,\n  "nodes": [' "$(json "$config")" "$(json "${1:--}")"
+        separator=
+        while read -r one of at within; do
+            printf '%s\n    {"name": "%s", "role": "%s", "address": %s, "container": %s}' \
+                "$separator" "$one" "$of" "$(json "$at")" "$(json "$within")"
+            separator=,
+        done
+        printf '\n  ]\n}\n'
+    } >"$own/deployed.json.new"
+    mv -f -- "$own/deployed.json.new" "$own/deployed.json"
+)
+
+# A word as JSON has it, - for none.
+json() { if [ "$1" = - ]; then printf null; else printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; fi; }
+
 # The folder for what this makes, for the launcher's eyes only.
 make_state() {
     [ -z "$dry" ] || return 0

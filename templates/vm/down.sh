@@ -26,6 +26,7 @@ do_down() {
     for node in $targets; do rm -rf -- "$own/node/$node"; done
     if [ "$#" -gt 0 ]; then
         cat "$own"/node/*/ssh >"$own/ssh_config" 2>/dev/null || :
+        [ ! -e "$own/deployed.json" ] || tell_ready
         return 0
     fi
     if [ -e "$own/ready" ]; then
@@ -34,7 +35,8 @@ do_down() {
         [ "$(clock)" -lt "$since" ] || record run "$start" $(($(clock) - since))
     fi
     [ -z "$sockets" ] || rm -rf -- "$sockets"
-    rm -rf -- "$own/node" "$own/ready" "$own/ports" "$own/sockets" "$own/settings" "$own/ssh_config" "$own/elsewhere"
+    rm -rf -- "$own/node" "$own/ready" "$own/ports" "$own/sockets" "$own/settings" "$own/ssh_config" "$own/elsewhere" \
+        "$own/deployed.json"
     [ -z "$all" ] || forget_state
 }
 

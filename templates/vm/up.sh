@@ -42,8 +42,17 @@ do_up() {
     case $accel in kvm) patience=300 ;; *) patience=900 ;; esac
     wait_ready "${timeout:-$patience}"
     finish
+    tell_ready
     if [ ! -e "$own/ready" ]; then printf '%s %s\n' "$(now)" "$(clock)" >"$own/ready"; fi
     do_status
+}
+
+tell_ready() {
+    while read -r node role _ address; do
+        [ ! -e "$own/node/$node/ready" ] || printf '%s %s %s -\n' "$node" "$role" "$address"
+    done <<NODES | tell_deployed
+$nodes
+NODES
 }
 
 # Sets others: the roles that a role's nodes come after.
