@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +17,11 @@ from tools import need
 from nxcc.compiler import check_file, compile_file
 from nxcc.diagnostics.concise import render as concise
 from nxcc.diagnostics.core import Log
+from nxcc.flavours import names
 from nxcc.init.takeover import take_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 WITHOUT_NIX = {"PATH": "/nowhere"}
 
@@ -101,7 +104,9 @@ def test_a_first_source_compiles_for_every_flavour(nxcc: Nxcc, tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "env.nxc: written\nnext: nxcc compile env.nxc --flavour docker\n"
     made = compile_file(str(tmp_path / "env.nxc"), ("all",))
-    assert {one.code for one in made.diagnostics} <= {"NX0802"}
+    # What a flavour has no use for is warned about; none is left out.
+    assert {one.code for one in made.diagnostics} <= {"NX0802", "NX0705"}
+    assert made.flavours == tuple(names())
     assert made.environment is not None
     assert made.environment.name == "my-lab"
     assert (tmp_path / "env.nxc").read_text().count("`") == 0
@@ -730,6 +735,33 @@ def test_what_is_taken_over_is_copied_into_a_bundle(nxcc: Nxcc, tmp_path: Path) 
     assert {"sources/out/composition-own-role.nix", "sources/p/compositions.nix", "sources/p/foo.nix"} <= {
         file.path for file in made.files
     }
+
+
+def test_parameters_that_a_composition_reads(nxcc: Nxcc, tmp_path: Path) -> None:
+    text = """{ setup, ... }: {
+      roles.a.x = setup.params.limit + setup.params.limit;
+      testScript = ''
+        a.succeed("${toString setup.params.more} setup.params.no")
+      '';
+    }"""
+    put(tmp_path, {"p/composition.nix": text, "p/setup.toml": "[params]\nmore = 1\n"})
+    for origin, params in (("p/composition.nix", ["limit", "more"]), ("p", ["limit"])):
+        done = nxcc("init", "--from", origin, "--force", "--output-format", "concise", env=WITHOUT_NIX)
+        assert done.returncode == 0
+        for name in ("limit", "more", "no"):
+            assert (f"the parameter `{name}` is not taken over" in done.stderr) is (name in params)
+        assert "composition.nix:2:32: warning" in done.stderr
+        checked(tmp_path / "env.nxc")
+
+
+def test_the_page_about_adoption_is_true(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parent.parent / "docs" / "adoption.md"
+    put(tmp_path, {"composition.nix": "{ roles = { server = { }; node = { }; }; }"})
+    examples = re.findall(r"^ *```nxc\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(examples) == 2
+    for text in examples:
+        found = compile_file(str(tmp_path / "env.nxc"), ("docker", "vm"), source=textwrap.dedent(text))
+        assert {one.code for one in found.diagnostics} <= {"NX0802"}
 
 
 # --- on real nixpkgs ---

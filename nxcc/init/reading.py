@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from nxcc.diagnostics.core import Source, Span
@@ -46,6 +47,20 @@ class Reading(NamedTuple):
     places: dict[str, Span]
     shared: dict[str, tuple[Shared, ...]]
     compositions: dict[str, tuple[str, Span]]
+
+
+def parameters(source: Source) -> dict[str, Span]:
+    """The parameters ``setup.params.NAME`` that a text reads, in strings too, with the place of the first use."""
+    found: dict[str, Span] = {}
+    known = tokens(source.text)
+    for at, token in enumerate(known):
+        if token.kind == "string":
+            for match in re.finditer(r"\$\{[^}]*?\bsetup\.params\.([A-Za-z_][A-Za-z0-9_'-]*)", token.text):
+                found.setdefault(match[1], Span(source, token.start + match.start(1), token.start + match.end(1)))
+        elif selection(known[at : at + 5])[:2] == ("setup", "params"):
+            last = known[at + 4]
+            found.setdefault(last.text, Span(source, last.start, last.end))
+    return found
 
 
 def read(source: Source, name: str = "") -> Reading:

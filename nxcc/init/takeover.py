@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nxcc.emit import nxc
 from nxcc.init.compositions import EVALUATED, Composition, Nix, NixFailed, find
 from nxcc.init.draft import Draft, Entry
+from nxcc.init.reading import parameters
 from nxcc.init.start import can_name
 from nxcc.records import NamedTuple
 
@@ -243,6 +244,12 @@ class _Work:
                 if role not in composition.roles:
                     place = composition.places.get(attribute)
                     draft.left(f"`{attribute}.{role}`", place, "the composition has no such role")
+        params = self.setup.params if self.setup else {}
+        for name, span in parameters(composition.source).items():
+            if name not in params and name not in self.composition_setup.get("params", {}):
+                why = f"the composition reads it: write `param {name}: TYPE = VALUE`"
+                draft.left(f"the parameter `{name}`", span, why)
+        draft.blank()
         path, probe = self._file()
         bound = self._bound()
         for role in sorted(composition.roles, key=lambda role: composition.roles[role].start):
