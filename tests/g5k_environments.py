@@ -7,17 +7,13 @@ import os
 import tarfile
 from typing import TYPE_CHECKING
 
-import nxcc.compiler as compiler
+from nxcc.compiler import compile_file
 from nxcc.diagnostics.render import render
-from nxcc.flavours.g5k_image import G5kImage
-from nxcc.flavours.g5k_ramdisk import G5kRamdisk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nxcc.compiler import Compilation
-
-FLAVOURS = {flavour.name: flavour for flavour in (G5kImage, G5kRamdisk)}
 
 LAB = """environment lab "a laboratory"
 secret token
@@ -42,13 +38,7 @@ def lab(more: str = "", agent: str = "", count: int = 2, rest: str = "") -> str:
 
 def compiled(source: str, bundle: Path, flavour: str = "g5k-image") -> Compilation:
     """What a source compiles to for a flavour."""
-    found, planned = compiler.find, compiler.PLANNED
-    compiler.find = lambda name: FLAVOURS[name]() if name in FLAVOURS else found(name)
-    compiler.PLANNED = planned - set(FLAVOURS)
-    try:
-        return compiler.compile_file("env.nxc", (flavour,), source=source, directory=str(bundle))
-    finally:
-        compiler.find, compiler.PLANNED = found, planned
+    return compile_file("env.nxc", (flavour,), source=source, directory=str(bundle))
 
 
 def write(source: str, bundle: Path, flavour: str = "g5k-image") -> Path:

@@ -37,7 +37,9 @@ NAMES = sorted(
 )
 ARTIFACTS = ("composition.nix", "default.nix", "flake.nix", "environment.json", "docker/docker-compose.yml")
 # Of other flavours what is theirs: each node's script, a test, an experiment; `run` is tested elsewhere.
-OTHERS = re.compile(r"vm(-ramdisk)?/(nodes|node/.*\.sh)|nixos-test/test\.nix|(enoslib|execo)/experiment\.py")
+OTHERS = re.compile(
+    r"vm(-ramdisk)?/(nodes|node/.*\.sh)|nixos-test/test\.nix|(enoslib|execo)/experiment\.py|g5k-image/.*\.yaml"
+)
 DIAGNOSTICS = "diagnostics.txt"
 ROOT = "/case"
 """Stands for the absolute path of a case's folder in what is expected."""

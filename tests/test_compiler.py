@@ -65,7 +65,7 @@ def test_errors_are_values(source: str) -> None:
     assert not made.ok
     assert made.environment is None
     assert {diagnostic.code for diagnostic in made.diagnostics} == {"NX0201", "NX0303"}
-    assert compile_file(source, ["execo"]).diagnostics[-1].code == "NX0710"
+    assert compile_file(source, ["g5k-nfs-store"]).diagnostics[-1].code == "NX0710"
     assert compile_file(source, ["nothing"]).diagnostics[-1].code == "NX0701"
 
 

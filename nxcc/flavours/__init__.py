@@ -20,10 +20,12 @@ BUILTIN: dict[str, tuple[str, str]] = {
     "vm": ("nxcc.flavours.vm", "Vm"),
     "vm-ramdisk": ("nxcc.flavours.vm_ramdisk", "VmRamdisk"),
     "nixos-test": ("nxcc.flavours.nixos_test", "NixosTest"),
+    "g5k-image": ("nxcc.flavours.g5k_image", "G5kImage"),
+    "g5k-ramdisk": ("nxcc.flavours.g5k_ramdisk", "G5kRamdisk"),
 }
 
 # Names that the language knows (`on vm { … }` is no typing error) and this release does not compile.
-PLANNED: frozenset[str] = frozenset(("g5k-ramdisk", "g5k-image", "g5k-nfs-store", "enoslib", "execo"))
+PLANNED: frozenset[str] = frozenset(("g5k-nfs-store", "enoslib", "execo"))
 
 
 def names() -> tuple[str, ...]:
