@@ -93,16 +93,17 @@ def _known(name: str) -> None:
 def _taken(voice: Voice, origin: str, folder: str, only: str, name: str) -> "Taken":
     """What takes over ``origin``; ends the command, with what is wrong, where there is nothing."""
     from nxcc.diagnostics.core import Log
+    from nxcc.init.compositions import NoSuch
     from nxcc.init.takeover import take_over
 
     log = Log()
     try:
         taken = take_over(origin, folder, log, only=only, name=name)
-    except KeyError as unknown:
-        _, names = unknown.args
-        if not names:
+    except NoSuch as unknown:
+        if not unknown.names:
             misuse(f"{origin} has one composition, without a name", "help: leave out `--composition`")
-        misuse(f"{origin} has no composition `{only}`", *closest(only, names), f"it has {', '.join(names)}")
+        near, names = closest(only, unknown.names), ", ".join(unknown.names)
+        misuse(f"{origin} has no composition `{only}`", *near, f"note: it has {names}")
     voice.say(log.sorted())
     if taken is None:
         raise typer.Exit(1)
