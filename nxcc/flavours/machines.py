@@ -163,6 +163,7 @@ class Machines(Flavour):
             store=self.store,
             name=environment.name,
             machine=MACHINES[environment.nixpkgs.system].qemu,
+            board=MACHINES[environment.nixpkgs.system].type,
             nodes=[f"{node.name} {node.role} {node.number} {node.address}" for node in environment.nodes],
             roles=[role.name for role in environment.roles],
             waits=[" ".join((role.name, *waits(role, self.name))) for role in environment.roles],

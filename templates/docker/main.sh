@@ -32,7 +32,8 @@ NXCC_PROJECT, NXCC_ENGINE, NXCC_IGNORE_LINKS=yes: as the options. NXCC_IMAGE_ROL
 USAGE
 }
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+# It may have been called by a link.
+here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")" && pwd -P)
 bundle=${here%/*}
 state=$bundle.state
 own=$state/$flavour

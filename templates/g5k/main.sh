@@ -1,6 +1,7 @@
 # --- command line ---
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+# It may have been called by a link.
+here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")" && pwd -P)
 bundle=${here%/*}
 state=$bundle.state
 own=$state/$flavour

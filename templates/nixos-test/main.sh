@@ -139,7 +139,8 @@ Exit: 0 passed, 1 something failed, 2 wrong usage or something is missing on thi
 USAGE
 }
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+# It may have been called by a link.
+here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")" && pwd -P)
 bundle=${here%/*}
 state=$bundle.state
 own=$state/$flavour

@@ -28,7 +28,8 @@ do_fetch() {
     fi
     umask "$mask"
     mkdir -p -- "$folder"
-    # The status of a pipe is its last command's: the first one's goes another way.
-    outcome=$({ { on_node "$@" 3>&- </dev/null && echo sent >&3 || echo failed >&3; } | tar -C "$folder" -xof - 3>&-; } 3>&1) || :
+    # The status of a pipe is its last command's: both go another way.
+    outcome=$({ { on_node "$@" 3>&- </dev/null && echo sent >&3 || echo failed >&3; } |
+        { tar -C "$folder" -xof - 3>&- || echo failed >&3; }; } 3>&1) || :
     [ "$outcome" = sent ] || die "cannot fetch $path of $node"
 }

@@ -33,6 +33,8 @@ make_secrets() {
             ???????????????????????????????????????????) ;;
             *) die "no random bytes for secret $secret" ;;
             esac
+            # An interrupted run may have left one that cannot be written.
+            rm -f -- "$to.new"
             printf '%s' "$made" >"$to.new"
             made=
             chmod 400 "$to.new"
@@ -59,8 +61,9 @@ given_file() { printf '%s\n' "$given_secrets" | sed -n "s/^$1=//p" | tail -n 1; 
 
 # A copy of a file of the user's, unless the state has the same: FROM TO
 take_secret() {
-    if cmp -s -- "$1" "$2"; then return 0; fi
+    # It is read once: it may be a pipe.
+    rm -f -- "$2.new"
     cp -- "$1" "$2.new"
     chmod 400 "$2.new"
-    mv -f -- "$2.new" "$2"
+    if cmp -s -- "$2.new" "$2"; then rm -f -- "$2.new"; else mv -f -- "$2.new" "$2"; fi
 }

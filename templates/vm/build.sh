@@ -7,6 +7,8 @@ find_result() {
     if [ -n "$result" ]; then
         given=yes
         case $result in /*) ;; *) result=$(pwd)/$result ;; esac
+        # The launch scripts read it too.
+        export NXCC_RESULT="$result"
     else
         result=$own/result
     fi
@@ -78,6 +80,8 @@ do_pack() {
     need_build
     [ -z "$given" ] || refuse "$result was built elsewhere; \`run build\`, then pack"
     to=${1:-$own/$environment-$flavour.tar}
+    # To tar, HOST:FILE is on another machine.
+    case $to in /*) ;; *) to=./$to ;; esac
     folder=${bundle##*/}
     set -- "$folder" "$folder.state/$flavour/built" "$folder.state/$flavour/result"
     if [ -n "$dry" ]; then

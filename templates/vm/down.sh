@@ -42,7 +42,7 @@ do_down() {
 
 find_sockets_again() {
     sockets=$(cat "$own/sockets" 2>/dev/null || :)
-    [ -n "$(find "${sockets:-/dev/null}" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ] || sockets=
+    own_sockets || sockets=
 }
 
 # Those of the targets that run: as names, and the paths of their monitors.

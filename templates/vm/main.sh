@@ -31,10 +31,13 @@ NXCC_RESULT: as --result. NXCC_QEMU: the QEMU to take.
 USAGE
 }
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+# It may have been called by a link.
+here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")" && pwd -P)
 bundle=${here%/*}
 state=$bundle.state
 own=$state/$flavour
+# Where the bundle lies among others' files, one of them may have made it, with a configuration of ssh in it.
+[ -z "$(find "$state" -prune ! -user "$(id -u)" 2>/dev/null)" ] || refuse "$state is not yours"
 mask=$(umask)
 umask 077
 
@@ -77,7 +80,10 @@ while [ "$#" -gt 0 ]; do
         accel_option=$value
         ;;
     --timeout | --grace)
-        case $value in '' | *[!0-9]*) refuse "$option takes seconds" ;; esac
+        case $value in '' | *[!0-9]* | ????????*) refuse "$option takes seconds" ;; esac
+        # In arithmetic of the shell, 010 is eight.
+        value=${value#"${value%%[!0]*}"}
+        value=${value:-0}
         if [ "$option" = --grace ]; then grace=$value; else timeout=$value; fi
         ;;
     --secret)
@@ -89,7 +95,8 @@ while [ "$#" -gt 0 ]; do
         ;;
     --port)
         case $value in ?*=?*) ;; *) refuse "--port takes PORT=OTHER" ;; esac
-        case ${value#*=} in *[!0-9]*) refuse "--port takes PORT=OTHER" ;; esac
+        case ${value#*=} in *[!0-9]* | 0* | ??????*) refuse "--port takes PORT=OTHER" ;; esac
+        [ "${value#*=}" -le 65535 ] || refuse "there is no port ${value#*=}"
         case " $ports " in *" ${value%%=*} "*) ;; *) refuse "port ${value%%=*} is not published; these are: $ports" ;; esac
         moved_ports="$moved_ports$value
 "

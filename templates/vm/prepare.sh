@@ -89,7 +89,10 @@ launch() {
         # shellcheck disable=SC2046 # two numbers
         set -- "$1" "$2" "$3" $(od -An -N2 -tu1 /dev/urandom)
         ssh_port=$((20000 + ($4 * 256 + $5) % 12000))
-        printf "ssh_port=%s\nboots='%s'\n" "$ssh_port" "$(what_boots "$1" "$3")" >"$folder/settings"
+        printf "ssh_port=%s\nboots='%s'\n" "$ssh_port" "$(what_boots "$1" "$3")" >"$folder/settings" || {
+            echo "cannot write in $folder: no space left?"
+            return 1
+        }
         ssh_host "$1" 127.0.0.1 "$ssh_port" "$sockets" >"$folder/ssh"
         if "$here/node/$1.sh" -daemonize >"$folder/start.log" 2>&1 </dev/null; then return 0; fi
         taken=$(sed -n "s/.*host forwarding rule '[a-z]*:[^:]*:\([0-9]*\)-:\([0-9]*\)'.*/\1 \2/p" "$folder/start.log")

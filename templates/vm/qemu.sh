@@ -51,7 +51,7 @@ kvm_works() {
     say "trying KVM"
     # Without an initrd the kernel finds no root, panics at once, and with that QEMU ends.
     outcome=0
-    timeout 10 "$qemu" -machine accel=kvm -cpu host -m 256 -nodefaults -no-user-config -display none -no-reboot \
+    timeout 10 "$qemu" -machine "$board,accel=kvm" -cpu host -m 256 -nodefaults -no-user-config -display none -no-reboot \
         -kernel "$result/roles/${roles%% *}/kernel" -append 'panic=-1 quiet' </dev/null >"$own/kvm.log" 2>&1 || outcome=$?
     case $outcome in
     0) why=works ;;
@@ -69,8 +69,7 @@ kvm_works() {
 # Sets sockets: a folder for sockets and links whose path is short (108 bytes end a socket's) and of plain characters.
 find_sockets() {
     sockets=$(cat "$own/sockets" 2>/dev/null || :)
-    # In a place where others may write, a folder that was removed could be another's by now.
-    if [ -z "$sockets" ] || [ -z "$(find "$sockets" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ]; then
+    if ! own_sockets; then
         # Not $XDG_RUNTIME_DIR, which goes when the user logs out.
         sockets=$(mktemp -d /tmp/nxcc.XXXXXX) || die "cannot make a folder in /tmp"
         printf '%s\n' "$sockets" >"$own/sockets"
@@ -78,6 +77,14 @@ find_sockets() {
     for file in id_ed25519 known_hosts; do
         [ -L "$sockets/$file" ] || ln -s "$own/$file" "$sockets/$file"
     done
+}
+
+# Whether the folder is still there, and this bundle's: in a place where others may write, one that was removed could be
+# another's by now, and a copy of the state names the folder of what it was copied from.
+own_sockets() {
+    [ -n "$sockets" ] || return 1
+    [ -n "$(find "$sockets" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ] || return 1
+    case $(readlink "$sockets/id_ed25519") in '' | "$own/id_ed25519") ;; *) return 1 ;; esac
 }
 
 # The network between the nodes: a multicast group and port on the loopback device, and bytes of their MACs, all random,

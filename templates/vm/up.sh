@@ -39,6 +39,8 @@ do_up() {
     finish
 
     begin provision
+    # Nothing of an earlier start runs, and after a boot of this machine its clock means another time.
+    any_alive || rm -f -- "$own/ready"
     case $accel in kvm) patience=300 ;; *) patience=900 ;; esac
     wait_ready "${timeout:-$patience}"
     finish
@@ -50,7 +52,7 @@ do_up() {
 tell_ready() {
     while read -r node role _ address; do
         [ ! -e "$own/node/$node/ready" ] || printf '%s %s %s -\n' "$node" "$role" "$address"
-    done <<NODES | tell_deployed
+    done <<NODES | tell_deployed -
 $nodes
 NODES
 }
@@ -106,7 +108,8 @@ bring_up() {
     fi
     begun_at=$(clock)
     told=
-    while kill -0 "$pid" 2>/dev/null; do
+    # A `run` that is killed by force cannot end this.
+    while kill -0 "$pid" 2>/dev/null && kill -0 $$ 2>/dev/null; do
         # An answer that takes longer than a tenth of the boot is not waited for: what was sent to a node that could not
         # hear it yet is sent again late, and a new connection gets through at once.
         patience=$(((1000 + $(clock) - begun_at) / 1000))
@@ -199,5 +202,6 @@ lines() {
 # What a node wrote on its console, without what only a terminal understands: NODE
 console_lines() {
     escape=$(printf '\033')
-    tr -d '\r' <"$own/node/$1/console.log" | sed "s/${escape}\[[0-9;?]*[A-Za-z]//g; s/${escape}[()][A-Z0-9]//g; s/${escape}c//g"
+    tr -d '\r' <"$own/node/$1/console.log" | sed "s/${escape}\[[0-9;?]*[A-Za-z]//g; s/${escape}[()][A-Z0-9]//g; s/${escape}c//g" |
+        LC_ALL=C tr -d '\000-\010\013-\037\177'
 }
