@@ -39,6 +39,9 @@ FORMS = {
     "keys of nixpkgs": "{ pkgs, modulesPath, ... }:"
     ' let keys = import "${toString modulesPath}/tests/ssh-keys.nix" pkgs;'
     " in { roles.node = assert keys.snakeOilPublicKey != null; ROLE; }",
+    "variant": '{ setup, ... }: { roles.node = assert setup.project.selected == "big" && setup.params == { }; ROLE; }',
+    "repository": "{ nur, ... }: { roles.node = { imports = [ nur.repos.x.modules.form ]; }; }",
+    "repository of the older form": "{ nur, ... }: { roles.node = { imports = [ nur.repos.y.modules.older ]; }; }",
     "helpers": '{ helpers, ... }: { roles = helpers.makeMany ROLE "other" 2 // { node = ROLE; }; }',
 }
 
@@ -114,8 +117,11 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
           modulesPath = "{source}/nixos/modules";
           flavour.name = "plain";
           helpers = import {folder}/nix/lib/helpers.nix {{ inherit pkgs; }};
-          setup = {{ name = ""; params = {{ }}; }};
-          nur = {{ }};
+          setup = {{ name = "big"; params = {{ }}; }};
+          nur.repos = {{
+            x.nixosModules.form = {{ environment.variables.FORM = "repository"; }};
+            y.modules.older = {{ environment.variables.FORM = "repository of the older form"; }};
+          }};
           inputs.x = 1;
         }};
         of = path: (system [ (import {folder}/nix/lib/adopt.nix args path).node ]).config.environment.variables.FORM;
