@@ -45,6 +45,8 @@ in
       services.openssh = { passwordAuthentication = true; hostKeys = [ { type = "rsa"; path = "/k"; } ]; };
     };
     silent = { imports = [ node ]; services.openssh.enable = false; };
+    shut = { imports = [ node ]; services.openssh = { permitRootLogin = "no"; ports = [ 2222 ]; }; };
+    weak = { imports = [ node ]; networking.hostName = lib.mkDefault "weak"; nxcc.role = lib.mkForce "db"; };
   };
 }
 """
@@ -62,6 +64,8 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
           units = lib.mapAttrs (_: unit: unit.text)
             (lib.filterAttrs (name: _: lib.hasPrefix "nxcc-" name) c.systemd.units);
           hosts = c.environment.etc.hosts.source;
+          hostname = c.environment.etc.hostname.source;
+          inherit (c) warnings;
           name = c.networking.hostName;
           firewall = c.networking.firewall.extraCommands;
           keys = c.services.openssh.authorizedKeysFiles;
@@ -104,9 +108,22 @@ def test_hosts_are_made_at_run_time(facts: dict[str, Any]) -> None:
     assert {role["hosts"] for role in facts.values()} == {"/run/nxcc/hosts"}
 
 
+def test_the_name_is_made_at_run_time_whatever_dhcp_says(facts: dict[str, Any]) -> None:
+    # systemd-hostnamed and NetworkManager take no other name where this file has one.
+    assert {role["hostname"] for role in facts.values()} == {"/run/nxcc/node"}
+
+
+def test_roles_that_lock_their_launcher_out_are_told(facts: dict[str, Any]) -> None:
+    said = {role: [warning for warning in found["warnings"] if "log in" in warning] for role, found in facts.items()}
+    assert {role: len(warnings) for role, warnings in said.items() if warnings} == {"silent": 1, "shut": 2}
+    assert said["silent"] == ["role silent: services.openssh.enable is false; `run` of plain cannot log in"]
+    assert "PermitRootLogin is no" in said["shut"][0]
+    assert "does not have 22" in said["shut"][1]
+
+
 def test_only_nodes_without_a_number_have_a_name(facts: dict[str, Any]) -> None:
-    names = {role: facts[role]["name"] for role in ("web", "db", "own", "bare")}
-    assert names == {"web": "", "db": "db", "own": "mine", "bare": "nixos"}
+    names = {role: facts[role]["name"] for role in ("web", "db", "own", "weak", "bare")}
+    assert names == {"web": "", "db": "db", "own": "mine", "weak": "weak", "bare": "nixos"}
 
 
 def test_root_logs_in_with_keys_of_run_time_alone(facts: dict[str, Any]) -> None:
@@ -132,7 +149,7 @@ def test_provision_starts_what_is_needed_to_get_there(facts: dict[str, Any]) -> 
     wanted = set(unit["Wants"].split())
     assert {"sshd.service", "nxcc-identity.service", "nxcc-peers.service", "network-online.target"} <= wanted
     assert {"dhcpcd.service", "systemd-networkd.service", "firewall.service"} <= wanted
-    assert (unit["Requires"], unit["AllowIsolate"]) == ("basic.target", "true")
+    assert (unit["Requires"], unit["AllowIsolate"]) == ("sysinit.target", "true")
 
 
 def test_the_nodes_network_is_left_alone_in_virtual_machines(facts: dict[str, Any]) -> None:
@@ -182,6 +199,7 @@ let
         extraCommands = value lib.types.lines "";
         extraInputRules = value lib.types.lines "";
       } // %(more)s;
+      warnings = value (lib.types.listOf lib.types.str) [ ];
       networking.hostFiles = value (lib.types.listOf lib.types.str) [ ];
       networking.hostName = value lib.types.str "nixos";
       networking.usePredictableInterfaceNames = value lib.types.bool true;
@@ -190,6 +208,7 @@ let
       services.openssh = {
         enable = value lib.types.bool false;
         authorizedKeysFiles = value (lib.types.listOf lib.types.str) [ ];
+        ports = value (lib.types.listOf lib.types.int) [ 22 ];
         hostKeys = value (lib.types.listOf lib.types.attrs) [ ];
         passwordAuthentication = value lib.types.bool true;
         settings = lib.mkOption {
@@ -197,6 +216,7 @@ let
           type = lib.types.submodule {
             options.PasswordAuthentication = value lib.types.bool true;
             options.KbdInteractiveAuthentication = value lib.types.bool true;
+            options.PermitRootLogin = value (lib.types.nullOr lib.types.str) "prohibit-password";
           };
         };
       };
@@ -233,6 +253,7 @@ in
   inherit (config.networking.firewall) extraCommands extraInputRules;
   inherit (config.services.openssh) settings passwordAuthentication;
   inherit (config.users) allowNoPasswordLogin;
+  inherit (config) warnings;
   set = config.networking.nftables.tables.nixos-fw.content or "";
   initrd = config.boot.initrd.systemd.contents."/etc/hostname".text;
   peers = config.systemd.services.nxcc-peers or null;
@@ -248,12 +269,20 @@ def later(role: str, more: str = "{ }") -> dict[str, Any]:
 
 def test_later_releases_log_in_and_start_alike() -> None:
     found = later("{ }")
-    assert found["settings"] == {"PasswordAuthentication": False, "KbdInteractiveAuthentication": False}
+    settings = {"PasswordAuthentication": False, "KbdInteractiveAuthentication": False}
+    assert found["settings"] == {"PermitRootLogin": "prohibit-password", **settings}
+    assert found["warnings"] == []
     # To set the old name would warn.
     assert found["passwordAuthentication"] is True
     assert found["allowNoPasswordLogin"] is True
     assert found["initrd"] == ""
     assert found["peers"]["path"] == ["/firewall"]
+
+
+def test_later_releases_tell_roles_that_lock_their_launcher_out() -> None:
+    (said,) = later('{ services.openssh.settings.PermitRootLogin = "no"; }')["warnings"]
+    assert "PermitRootLogin is no" in said
+    assert later("{ services.openssh.settings.PermitRootLogin = null; }")["warnings"] == []
 
 
 @pytest.mark.parametrize(

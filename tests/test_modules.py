@@ -116,7 +116,10 @@ def test_links_and_shares_are_each_flavour_s(flavour: str, facts: dict[str, Any]
 
 def test_containers_leave_network_and_wall_to_the_engine(facts: dict[str, Any], release: str) -> None:
     docker = systems(facts, "server")["docker"]
-    assert (docker["firewall"], docker["hostName"]) == (False, "")
+    assert docker["firewall"] is False
+    # What is made of the name stays; nothing sets it, nor writes the engine's file.
+    for role, found in by_role(facts).items():
+        assert found["docker"]["hostName"] == found["vm"]["hostName"], role
     assert docker["nix"] is (None if release == "20.09" else False)
     assert systems(facts, "server")["plain"]["firewall"] is True
 
@@ -267,3 +270,43 @@ def test_priorities_conditions_and_order(tmp_path: Path) -> None:
     config = "bundle.systems.plain.node.config"
     facts = f"with {config}; [ networking.hostName boot.kernelParams services.nfs.server.enable ]"
     assert evaluated(tmp_path, "20.09", role(text), facts=facts) == ["strong", ["a", "b"], False]
+
+
+# ------------------------------------------------------------ the role's word
+
+
+# Options of which some flavour says something, and what a role says that means it no more than `mkDefault`.
+WEAK = {
+    "boot.loader.grub.enable": "false",
+    "boot.loader.grub.device": '"/dev/sda"',
+    "documentation.enable": "true",
+    'environment.etc."grid5000/release".text': '"mine"',
+    'fileSystems."/".device': '"/dev/mine"',
+    'fileSystems."/".fsType': '"xfs"',
+    "networking.hostName": '"mine"',
+    "networking.useDHCP": "false",
+    "services.journald.console": '"/dev/mine"',
+    "services.openssh.enable": "false",
+    "services.openssh.hostKeys": "[ ]",
+    "system.stateVersion": '"19.09"',
+}
+
+
+@pytest.mark.parametrize("flavour", [name for name in FLAVOURS if name != "nixos-test"])
+def test_a_role_s_defaults_win(flavour: str, release: str, tmp_path: Path) -> None:
+    # The engine's, by force.
+    said = {name: value for name, value in WEAK.items() if (flavour, name) != ("docker", "networking.useDHCP")}
+    text = " ".join(f"{name} = lib.mkDefault {value};" for name, value in said.items())
+    composition = f"{{ lib, ... }}: {{ roles.server = {{ {text} }}; }}"
+    values = " ".join(f"(config.{name} == {value})" for name, value in said.items())
+    facts = f"let config = bundle.systems.{flavour}.server.config; in [ {values} ]"
+    found = evaluated(tmp_path, release, composition, facts=facts)
+    assert [name for name, wins in zip(said, found, strict=True) if not wins] == []
+
+
+def test_containers_say_what_the_engine_s_hosts_leave_out(release: str, tmp_path: Path) -> None:
+    composition = '_: { roles.server.networking.extraHosts = "10.0.0.1 other"; roles.bare = { }; }'
+    facts = "builtins.mapAttrs (_: roles: builtins.mapAttrs (_: one: one.config.warnings) roles) bundle.systems"
+    found = evaluated(tmp_path, release, composition, facts=facts)
+    assert "networking.extraHosts" in found["docker"]["server"][0]
+    assert found["docker"]["bare"] == found["vm"]["server"] == found["plain"]["server"] == []

@@ -142,3 +142,33 @@ def test_parameters_that_cannot_be_handed_on_are_refused(parameter: str, tmp_pat
         evaluate(expression)
     else:
         assert "role node: a kernel parameter holds " in evaluate(expression, expect=1)
+
+
+# Cards by DHCP whatever the role has: NetworkManager turns the option off.
+@pytest.mark.parametrize("release", ["20.09", "24.11", "26.05"])
+def test_stage_1_asks_dhcp_whatever_the_role_has(release: str, tmp_path: Path) -> None:
+    source = make_nixpkgs(tmp_path / "nixpkgs", release)
+    composition = "_: { roles = { a.networking.useDHCP = false; b = { }; }; }"
+    bundle = make_bundle(tmp_path / "bundle", composition)
+    found = evaluate(
+        f"""
+        let
+          bundle = import {bundle}/default.nix {{ nixpkgs = {source}; }};
+          of = role: let inherit (role) config; in {{
+            asks = config.boot.initrd.network.udhcpc.enable or null;
+            networks = config.boot.initrd.systemd.network.networks or {{ }};
+            refused = map (one: one.message) (builtins.filter (one: !one.assertion) config.assertions);
+          }};
+        in builtins.mapAttrs (_: of) bundle.systems.g5k-nfs-store
+        """
+    )
+    if release == "20.09":
+        # There is no option for it yet.
+        assert "networking.useDHCP" in found["a"]["refused"][0]
+    else:
+        by_systemd = release == "26.05"
+        assert found["a"]["refused"] == []
+        assert found["a"]["asks"] is not by_systemd
+        assert ("99-nxcc" in found["a"]["networks"]) is by_systemd
+        assert found["a"]["networks"].get("99-nxcc", {}).get("DHCP", "yes") == "yes"
+    assert found["b"]["refused"] == []

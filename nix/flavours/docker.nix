@@ -65,8 +65,8 @@ let
     '';
 in
 {
-  module = { options, ... }: {
-    imports = [ ../modules/slim.nix ../modules/readiness.nix ];
+  module = { config, lib, options, ... }: {
+    imports = [ ../modules/name.nix ../modules/readiness.nix ../modules/slim.nix ];
 
     config = lib.mkMerge [
       {
@@ -75,8 +75,12 @@ in
         boot.specialFileSystems = lib.mkForce { };
 
         # Name, names of the peers and name servers are the engine's: it mounts these files, nothing can replace them.
-        networking.hostName = lib.mkOverride 75 "";
+        # What the role's configuration makes of its name stays.
+        environment.etc.hostname.enable = lib.mkForce false;
+        system.activationScripts.hostname = lib.mkForce "";
         environment.etc.hosts.enable = lib.mkForce false;
+        warnings = lib.optional (config.networking.extraHosts != "")
+          "role ${config.nxcc.role}: networking.extraHosts has no effect in containers, the engine writes /etc/hosts";
         networking.resolvconf.enable = lib.mkForce false;
         networking.useHostResolvConf = lib.mkForce false;
         # So is the address, and the wall around the network.
@@ -84,7 +88,7 @@ in
         networking.dhcpcd.enable = lib.mkForce false;
         networking.firewall.enable = lib.mkForce false;
 
-        services.journald.console = lib.mkDefault "/dev/console";
+        services.journald.console = lib.mkOverride 1100 "/dev/console";
         services.timesyncd.enable = lib.mkOverride 900 false;
         # Nobody logs in on a console: `run ssh` is an exec of the engine.
         systemd.services.systemd-logind.enable = lib.mkOverride 900 false;

@@ -50,8 +50,8 @@ in
 
     # The partition that Kadeploy chose, whatever the disk is called.
     fileSystems."/" = {
-      device = lib.mkDefault "/dev/disk/by-partlabel/KDPL_DEPLOY_disk0";
-      fsType = lib.mkDefault filesystem;
+      device = lib.mkOverride 1100 "/dev/disk/by-partlabel/KDPL_DEPLOY_disk0";
+      fsType = lib.mkOverride 1100 filesystem;
     };
   };
 

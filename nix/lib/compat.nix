@@ -27,12 +27,43 @@ rec {
   utilLinux = pkgs: pkgs.util-linux or pkgs.utillinux;
   getent = pkgs: lib.getBin pkgs.stdenv.cc.libc;
 
+  # Whether root may log in by ssh: an option of its own until 22.11. OpenSSH has a word on it where nobody else does.
+  permitRootLogin = config:
+    let
+      inherit (config.services) openssh;
+      said = if openssh ? settings then openssh.settings.PermitRootLogin or null else openssh.permitRootLogin;
+    in
+    if said == null then "prohibit-password" else said;
+
   # A module with drivers and firmware for most machines: an option since 25.05, a profile before.
   allHardware = modulesPath:
     if builtins.pathExists (modulesPath + "/hardware/all-hardware.nix") then
-      { hardware.enableAllHardware = lib.mkDefault true; }
+      { hardware.enableAllHardware = lib.mkOverride 1100 true; }
     else
       { imports = [ (modulesPath + "/profiles/all-hardware.nix") ]; };
+
+  # Stage 1 asks DHCP on every card, whatever the role says of its network. An option of the scripted one since 22.11,
+  # before it did so for networking.useDHCP alone; systemd's has networkd.
+  dhcpInStage1 = options: config:
+    let
+      option = "boot.initrd.network.udhcpc.enable";
+      asks = config.networking.useDHCP || lib.any (card: card.useDHCP == true) (builtins.attrValues config.networking.interfaces);
+    in
+    lib.mkMerge [
+      (lib.mkIf (systemdInStage1 config) (definitions options [
+        [
+          "boot.initrd.systemd.network.networks"
+          { "99-nxcc" = { matchConfig = { Type = "ether"; Kind = "!*"; }; DHCP = "yes"; }; }
+        ]
+      ]))
+      (lib.mkIf (!systemdInStage1 config) (definitions options [ [ option (lib.mkOverride 60 true) ] ]))
+      (lib.optionalAttrs (!lib.hasAttrByPath (lib.splitString "." option) options) {
+        assertions = [{
+          assertion = asks;
+          message = "role ${config.nxcc.role}: its store comes over the network, and before NixOS 22.11 stage 1 asks DHCP only where networking.useDHCP is true";
+        }];
+      })
+    ];
 
   # Whether boot.initrd.systemd.root can be null, which leaves `root=` to the boot loader: somewhere from 24.11 on.
   rootOfLoader = options:

@@ -11,7 +11,7 @@ in
   config = lib.mkMerge [
     {
       # Network cards of several clusters (bnx2x, qlogic) do nothing without theirs.
-      hardware.enableRedistributableFirmware = lib.mkDefault true;
+      hardware.enableRedistributableFirmware = lib.mkOverride 1100 true;
 
       # RAID controllers that the disks of some clusters are behind; NixOS's own list has none of these. mpi3mr came
       # with Linux 5.14: before, NixOS leaves out what the kernel does not have.
@@ -25,12 +25,12 @@ in
 
       # The site's DHCP tells addresses, routes and name servers. Cards are named as NixOS names them; no node has
       # two that are served.
-      networking.useDHCP = lib.mkDefault true;
+      networking.useDHCP = lib.mkOverride 1100 true;
     }
     # Nodes whose TPM never shows up would wait for it.
     (compat.definitions options [
-      [ "boot.initrd.systemd.tpm2.enable" (lib.mkDefault false) ]
-      [ "systemd.tpm2.enable" (lib.mkDefault false) ]
+      [ "boot.initrd.systemd.tpm2.enable" (lib.mkOverride 1100 false) ]
+      [ "systemd.tpm2.enable" (lib.mkOverride 1100 false) ]
     ])
   ];
 }

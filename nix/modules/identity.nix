@@ -16,14 +16,15 @@ let
     exec ${pkgs.runtimeShell} ${./identity.sh} "$@"
   '';
 
-  role = lib.findFirst (one: (one.name or null) == config.nxcc.role) null (config.nxcc.environment.roles or [ ]);
+  sshd = config.services.openssh;
+  rootLogin = compat.permitRootLogin config;
 
   # Virtual machines have two cards: QEMU's own network first, then that of the nodes.
   isVirtual = builtins.elem config.nxcc.flavour [ "vm" "vm-ramdisk" ];
   private = "eth1";
 in
 {
-  imports = [ ./flavour.nix ];
+  imports = [ ./flavour.nix ./name.nix ];
 
   config = lib.mkMerge [
     {
@@ -61,9 +62,11 @@ in
       # Units that a system does not have are passed over.
       systemd.targets.nxcc-provision = {
         description = "Node waits for its identity and secrets";
-        requires = [ "basic.target" ];
+        # Not basic.target, which starts sockets, timers and paths of the role's.
+        requires = [ "sysinit.target" ];
         wants = [
           "NetworkManager.service"
+          "dbus.socket"
           "dhcpcd.service"
           "firewall.service"
           "network-online.target"
@@ -79,13 +82,23 @@ in
           "systemd-resolved.service"
           "systemd-user-sessions.service"
         ];
-        after = [ "basic.target" "rescue.service" "rescue.target" ];
+        after = [ "sysinit.target" "rescue.service" "rescue.target" ];
         conflicts = [ "rescue.service" "rescue.target" ];
         unitConfig.AllowIsolate = true;
       };
 
-      # A string: the file is made at run time.
+      # Strings: the files are made at run time. A node whose name stands here is not renamed by what DHCP says, neither
+      # by systemd-networkd nor by NetworkManager.
       environment.etc.hosts.source = lib.mkForce "/run/nxcc/hosts";
+      environment.etc.hostname.source = lib.mkForce "/run/nxcc/node";
+
+      # The role has the last word, and launchers come as root, by ssh, at port 22.
+      warnings = map (what: "role ${config.nxcc.role}: ${what}; `run` of ${config.nxcc.flavour} cannot log in") (
+        if !sshd.enable then [ "services.openssh.enable is false" ]
+        else lib.optional (!builtins.elem rootLogin [ "yes" "without-password" "prohibit-password" ])
+          "the SSH server's PermitRootLogin is ${toString rootLogin}"
+        ++ lib.optional (!builtins.elem 22 sshd.ports) "services.openssh.ports does not have 22"
+      );
 
       services.openssh = {
         enable = lib.mkOverride 1100 true;
@@ -115,13 +128,6 @@ in
         [ "services.openssh.challengeResponseAuthentication" (lib.mkOverride 1100 false) ]
       ]
     ))
-
-    (lib.mkIf (role != null) {
-      # Nodes of a role with a count share a system: their names come at run time, and nothing else sets one.
-      networking.hostName = lib.mkDefault (
-        if role.counted or true then "" else builtins.head (role.nodes or [ config.nxcc.role ])
-      );
-    })
 
     (lib.mkIf isVirtual {
       networking.usePredictableInterfaceNames = lib.mkOverride 900 false;

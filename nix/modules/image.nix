@@ -11,15 +11,15 @@ in
   config = lib.mkMerge [
     {
       # Kadeploy's own grub.cfg or its kexec starts the node; the site's scripts may want to run grub-install from
-      # within the image.
-      boot.loader.grub.enable = lib.mkDefault true;
-      boot.loader.grub.device = lib.mkDefault "nodev";
+      # within the image. Stronger than machine.nix, weaker than anyone's mkDefault.
+      boot.loader.grub.enable = lib.mkOverride 1050 true;
+      boot.loader.grub.device = lib.mkOverride 1100 "nodev";
 
       # systemd mounts the root that the loader names read-only without it, and activation writes.
       boot.kernelParams = [ "rw" ];
 
       # The words of an environment's name, and a version: tools ask it which image a node has.
-      environment.etc."grid5000/release".text = lib.mkDefault "${environment.name or "nxcc"}-${role}-1\n";
+      environment.etc."grid5000/release".text = lib.mkOverride 1100 "${environment.name or "nxcc"}-${role}-1\n";
 
       # The site's postinstall put udev rules of its own into a real folder, where NixOS has a link. They are kept
       # apart and given to udev at each boot; NixOS's folder gets its place.
@@ -63,10 +63,10 @@ in
     (compat.definitions options (
       [
         # Kadeploy writes the user's key into root's home.
-        [ "services.openssh.authorizedKeysInHomedir" (lib.mkDefault true) ]
+        [ "services.openssh.authorizedKeysInHomedir" (lib.mkOverride 1100 true) ]
       ]
       # Kadeploy names the root unless somebody did; NixOS does, in its stage 1 of systemd.
-      ++ lib.optional (compat.rootOfLoader options) [ "boot.initrd.systemd.root" (lib.mkDefault null) ]
+      ++ lib.optional (compat.rootOfLoader options) [ "boot.initrd.systemd.root" (lib.mkOverride 1100 null) ]
     ))
   ];
 }

@@ -13,7 +13,7 @@ in
       boot.loader.grub.enable = lib.mkOverride 1100 false;
 
       # Nodes live for one experiment: they have no state of an older release.
-      system.stateVersion = lib.mkDefault compat.release;
+      system.stateVersion = lib.mkOverride 1100 compat.release;
 
       # NixOS's own default. peers.nix makes the holes in it, so it does not depend on what a later release says.
       networking.firewall.enable = lib.mkOverride 1100 true;

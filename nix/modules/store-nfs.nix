@@ -35,6 +35,9 @@ in
       networking.dhcpcd.persistent = lib.mkForce true;
     }
 
+    # A role with NetworkManager, or with networks of its own, has no DHCP there otherwise, and never finds its store.
+    (compat.dhcpInStage1 options config)
+
     (lib.mkIf (!compat.systemdInStage1 config) (compat.definitions options [
       [ "boot.initrd.postMountCommands" "( set -- /mnt-root\n${script}) || fail\n" ]
     ]))

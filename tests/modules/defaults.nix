@@ -16,6 +16,8 @@
   "nix.package" = pkgs.smallPackage "nix" { };
   "security.sudo.enable" = true;
   "security.sudo.package" = pkgs.smallPackage "sudo" { };
+  "services.openssh.permitRootLogin" = "prohibit-password";
+  "services.openssh.ports" = [ 22 ];
   "system.boot.loader.initrdFile" = "initrd";
   "system.boot.loader.kernelFile" = "bzImage";
   "systemd.services.<name>.enable" = true;
