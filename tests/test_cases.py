@@ -54,6 +54,9 @@ ELSEWHERE: dict[str, str] = {
     "NX0801": "test_cli.py::test_files_edited_by_hand",
     "NX0805": "test_cli.py::test_a_file_in_the_way",
     "NX0802": "test_locked.py::test_without_a_lock_it_is_said",
+    "NX1001": "test_init.py::test_a_project",
+    "NX1002": "test_init.py::test_compositions_without_roles",
+    "NX1003": "test_init.py::test_projects_that_are_damaged",
 }
 
 
