@@ -6,6 +6,7 @@ NixOS takes systemd's own units as they are; here they are this machine's.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -167,3 +168,31 @@ def test_provision_starts_nothing_of_the_role_s(flavour: str, units: dict[str, A
     assert {"sysinit.target", "local-fs.target", "nscd.service", "nxc-deployment.service"} <= waiting
     # All of it once the rest was delivered.
     assert role <= started(folder, "multi-user.target") | started(folder, "basic.target")
+
+
+NAMES = ["/srv/100%", '/srv/with "quotes"', "/srv/a b", "/srv/back\\slash", "/srv/äö"]
+
+
+def test_shares_of_any_name_are_made_and_exported(tmp_path: Path) -> None:
+    need("systemd-tmpfiles")
+    shares = " ".join(f"{json.dumps(name, ensure_ascii=False)} = {{ }};" for name in NAMES)
+    composition = f"_: {{ roles.node = {{ imports = [ ./nix/modules/shares.nix ]; nxcc.shares = {{ {shares} }}; }}; }}"
+    bundle = make_bundle(tmp_path / "bundle", composition)
+    found = of_bundle(
+        bundle,
+        "let inherit (bundle.systems.vm.node) config; in"
+        " { rules = config.systemd.tmpfiles.rules; exports = config.services.nfs.server.exports; }",
+    )
+    root, rules = tmp_path / "root", tmp_path / "rules.conf"
+    root.mkdir()
+    rules.write_text("".join(f"{rule}\n" for rule in found["rules"] if "/srv" in rule))
+    command = ("systemd-tmpfiles", "--create", f"--root={root}", str(rules))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    # Whoever runs the tests may not be root, and cannot give folders away.
+    assert "Failed to replace specifiers" not in done.stderr, done.stderr
+    assert sorted(f"/srv/{path.name}" for path in (root / "srv").iterdir()) == sorted(NAMES), done.stderr
+    # What exportfs reads: a name in quotes, with octal digits for some characters.
+    exported = [re.fullmatch(r'"([^"]*)" \*\(\S+\)', line) for line in found["exports"].splitlines()]
+    assert all(exported)
+    names = [re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), one[1]) for one in exported if one]
+    assert sorted(names) == sorted(NAMES)

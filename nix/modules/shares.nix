@@ -11,8 +11,17 @@ let
   export = number: directory:
     let
       access = if shares.${directory}.readOnly then "ro" else "rw";
+      # exports(5) has octal digits for what would end the name.
+      name = builtins.replaceStrings [ "\\" "\"" ] [ "\\134" "\\042" ] directory;
     in
-    ''"${directory}" *(${access},no_subtree_check,no_root_squash,crossmnt,fsid=${toString number})'';
+    ''"${name}" *(${access},no_subtree_check,no_root_squash,crossmnt,fsid=${toString number})'';
+
+  # To tmpfiles.d(5) a % is the beginning of a specifier.
+  made = directory:
+    let
+      name = builtins.replaceStrings [ "\\" "\"" "%" ] [ "\\\\" "\\\"" "%%" ] directory;
+    in
+    "d \"${name}\" 0755 root root -";
 in
 {
   imports = [ ./flavour.nix ];
@@ -60,7 +69,7 @@ in
         enable = true;
         exports = lib.concatStringsSep "\n" (lib.imap1 export directories) + "\n";
       };
-      systemd.tmpfiles.rules = map (directory: "d \"${directory}\" 0755 root root -") directories;
+      systemd.tmpfiles.rules = map made directories;
     })
     (lib.mkIf (onMachines && config.nxcc.mounts != { }) {
       fileSystems = import ../lib/mounts.nix { inherit lib; } config.nxcc.mounts;
