@@ -175,6 +175,24 @@ def test_fetch_tells_when_this_machine_cannot_take_it(single: Path, running: str
     )
 
 
+def test_fetch_of_a_link_gives_the_file(single: Path, running: str, tmp_path: Path) -> None:
+    """On NixOS most of /etc are links into the store; links in a folder stay what they are."""
+    (tmp_path / "store").write_text("x")
+    (tmp_path / "there").mkdir()
+    for name, target in {"link": "../store", "dangling": "/nowhere", "folder": "."}.items():
+        (tmp_path / "there" / name).symlink_to(target)
+    for path in ("there/link", "there/dangling", "there/folder", "there"):
+        done = run(single / "run", "fetch", f"a:{tmp_path}/{path}", str(tmp_path / "to"), PATH=running)
+        assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "to/link").is_symlink()
+    assert (tmp_path / "to/link").read_text() == "x"
+    assert [os.readlink(tmp_path / "to" / name) for name in ("dangling", "folder", "there/link")] == [
+        "/nowhere",
+        ".",
+        "../store",
+    ]
+
+
 def test_a_console_cannot_speak_to_the_terminal(single: Path, state: Path) -> None:
     """What nodes write there is theirs: no title, no answer-back, no colours; letters and tabs stay."""
     (state / "node/a").mkdir(parents=True)

@@ -19,8 +19,10 @@ do_fetch() {
     esac
     base=${path##*/}
     base=${base:-.}
+    # A link to a file gives the file: on NixOS most of /etc are links into the store. Those in folders stay links.
     # shellcheck disable=SC2016 # for the node's shell
-    set -- "$node_path"'; exec tar -C "$1" -cf - -- "$2"' sh "$parent" "$base"
+    set -- "$node_path"'; if [ -L "$1/$2" ] && [ -f "$1/$2" ]; then h=h; else h=; fi
+        exec tar -C "$1" "-c${h}f" - -- "$2"' sh "$parent" "$base"
     if [ -n "$dry" ]; then
         on_node "$@"
         say "then tar unpacks that into $folder"
