@@ -8,6 +8,7 @@ PARTS, DARTS = 20, 200_000
 
 
 def hits(seed):
+    """How many of the darts of one part hit."""
     dart = random.Random(seed).random
     return sum(dart() ** 2 + dart() ** 2 < 1 for _ in range(DARTS))
 
