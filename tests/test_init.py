@@ -239,6 +239,7 @@ def test_counts_ports_and_the_test(nxcc: Nxcc, tmp_path: Path, nix: bool) -> Non
         "role many[2] from ./lab/composition.nix",
         "role odd[2] from ./lab/composition.nix",
         "role none from ./lab/composition.nix",
+        "role bad-name from ./lab/composition.nix",
         'test """',
         '  server.succeed("echo \\"\\${HOME}\\" \'\\n\'")',
         '  node3.succeed("true")',
@@ -251,7 +252,7 @@ def test_counts_ports_and_the_test(nxcc: Nxcc, tmp_path: Path, nix: bool) -> Non
         "role `odd`",
         "role `none`",
         "`rolesDistribution.ghost`",
-        "`bad_name`",
+        "the name `bad_name`",
     ):
         assert left in done.stderr
         assert left in source
@@ -322,7 +323,7 @@ BROKEN = {
     "no roles": ("{ machines.a = { }; }", ":1:1"),
     "an empty set": ("_: { }", ":1:1"),
     "a list": ("[ 1 ]", ":1:1"),
-    "no valid names": ("{ roles.a_b = { };\n  roles.machine = { }; }", ":1:3"),
+    "no valid names": ('{ roles."1x" = { };\n  roles.machine = { }; }', ":1:3"),
 }
 
 
@@ -786,6 +787,7 @@ WHOLE = {
             environment.variables.NODES = toString setup.params.nodes;
             environment.etc.where.text = "${flavour.name} ${config.networking.hostName}";
           };
+          side_car = { nxc.sharedDirs."/data".export = true; };
         };
         rolesDistribution.node = setup.params.nodes;
         testScript = "node1.succeed('true')";
@@ -799,47 +801,49 @@ def test_roles_are_the_derivations_that_the_composition_says(nxcc: Nxcc, tmp_pat
     source = nixpkgs()
     put(tmp_path / "p", WHOLE)
     done = nxcc("init", "--from", "p", env={"NIX_PATH": f"nixpkgs={source}"})
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr.count("warning[")) == (0, 1)
+    assert "the name `side_car` is not taken over" in done.stderr
+    assert "role side-car from ./p/composition.nix\n" in checked(tmp_path / "env.nxc")
     assert "role node[nodes] from ./p/composition.nix\n" in checked(tmp_path / "env.nxc")
-    for variant, nodes in (("none", 2), ("big", 3)):
-        bundle = tmp_path / variant
-        made = nxcc("compile", "env.nxc", "-f", "docker", "-o", variant, "--setup", variant)
-        assert made.returncode == 0, made.stderr
-        selected = "" if variant == "none" else variant
-        found = of_bundle(
-            bundle,
-            f"""let
-              pkgs = import {source} {{ system = "x86_64-linux"; config = {{ }}; overlays = [ ]; }};
-              environment = builtins.fromJSON (builtins.readFile {bundle}/environment.json);
-              flavour = import {bundle}/nix/flavours/plain.nix {{
-                inherit lib pkgs environment;
-                compat = import {bundle}/nix/lib/compat.nix {{ inherit lib; }};
-                settings = {{ }};
-                modulesPath = "{source}/nixos/modules";
-              }};
-              theirs = (import {tmp_path}/p/composition.nix {{
-                inherit pkgs lib;
-                modulesPath = "{source}/nixos";
-                flavour.name = "plain";
-                setup = {{ params = {{ nodes = {nodes}; motd = "hello"; }}; project.selected = "{selected}"; }};
-              }}).roles;
-              system = role: module: (import {source}/nixos/lib/eval-config.nix {{
-                system = "x86_64-linux";
-                modules = [
-                  {{ nixpkgs.pkgs = pkgs; nxcc = {{ inherit environment role; flavour = "plain"; }}; }}
-                  {bundle}/nix/modules/flavour.nix
-                  {bundle}/nix/modules/nxc-compat.nix
-                  {bundle}/nix/modules/nxc-virtualisation.nix
-                  flavour.module
-                  module
-                ];
-              }}).config;
-            in {{
-              ours = lib.mapAttrs (_: one: one.drvPath) bundle.roles.plain;
-              theirs = lib.mapAttrs (role: module: (system role module).system.build.toplevel.drvPath) theirs;
-              texts = lib.mapAttrs (role: module: (system role module).environment.variables) theirs;
-            }}""",
-        )
-        assert found["texts"]["node"]["NODES"] == str(nodes)
-        assert found["texts"]["server"]["VARIANT"] == f"<{selected}>"
-        assert found["ours"] == found["theirs"]
+    bundle = tmp_path / "big"
+    made = nxcc("compile", "env.nxc", "-f", "docker", "-o", "big", "--setup", "big")
+    assert made.returncode == 0, made.stderr
+    found = of_bundle(
+        bundle,
+        f"""let
+          pkgs = import {source} {{ system = "x86_64-linux"; config = {{ }}; overlays = [ ]; }};
+          environment = builtins.fromJSON (builtins.readFile {bundle}/environment.json);
+          flavour = import {bundle}/nix/flavours/plain.nix {{
+            inherit lib pkgs environment;
+            compat = import {bundle}/nix/lib/compat.nix {{ inherit lib; }};
+            settings = {{ }};
+            modulesPath = "{source}/nixos/modules";
+          }};
+          named = role: module: lib.nameValuePair (builtins.replaceStrings [ "_" ] [ "-" ] role) module;
+          theirs = lib.mapAttrs' named (import {tmp_path}/p/composition.nix {{
+            inherit pkgs lib;
+            modulesPath = "{source}/nixos";
+            flavour.name = "plain";
+            setup = {{ params = {{ nodes = 3; motd = "hello"; }}; project.selected = "big"; }};
+          }}).roles;
+          system = role: module: (import {source}/nixos/lib/eval-config.nix {{
+            system = "x86_64-linux";
+            modules = [
+              {{ nixpkgs.pkgs = pkgs; nxcc = {{ inherit environment role; flavour = "plain"; }}; }}
+              {bundle}/nix/modules/flavour.nix
+              {bundle}/nix/modules/nxc-compat.nix
+              {bundle}/nix/modules/nxc-virtualisation.nix
+              flavour.module
+              module
+            ];
+          }}).config;
+          systems = lib.mapAttrs system theirs;
+        in {{
+          ours = lib.mapAttrs (_: one: one.drvPath) bundle.roles.plain;
+          theirs = lib.mapAttrs (_: one: one.system.build.toplevel.drvPath) systems;
+          texts = lib.mapAttrs (_: one: one.environment.variables) systems;
+        }}""",
+    )
+    assert found["texts"]["node"]["NODES"] == "3"
+    assert found["texts"]["server"]["VARIANT"] == "<big>"
+    assert found["ours"] == found["theirs"]

@@ -37,6 +37,11 @@ let
     })
     roles;
 
+  # Hosts have no `_` in their names: the role a_b may be adopted as a-b.
+  renamed = builtins.listToAttrs (map
+    (role: { name = builtins.replaceStrings [ "_" ] [ "-" ] role; value = adopted.${role}; })
+    (builtins.attrNames adopted));
+
   # Roles of the environment that this composition does not have, for those who ask for one of them.
   description = ../../environment.json;
   names =
@@ -47,4 +52,4 @@ let
     (name: { inherit name; value = throw "${place} has no role ${name}; it has ${listed roles}"; })
     names);
 in
-missing // adopted
+missing // renamed // adopted

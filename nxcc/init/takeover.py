@@ -139,6 +139,10 @@ class _Work:
         self.composition_setup = setup
         self.flavour = flavour
         self.files: dict[str, str] = {}
+        # adopt.nix knows a role by its name with `-` too, unless another has that.
+        self.named = {role: role.replace("_", "-") for role in composition.roles}
+        if len({*self.named.values()}) < len(self.named):
+            self.named = {role: role for role in composition.roles}
 
     def text(self, name: str) -> str | None:
         """The source; None where it does not compile, for the reasons in the log."""
@@ -157,7 +161,7 @@ class _Work:
         kernel: tuple[str, ...] = ()
         if self.setup:
             inputs = self.project.inputs if self.project else {}
-            self.setup.without_variant({*self.composition.roles, *inputs})
+            self.setup.without_variant({*self.named.values(), *inputs})
             kernel, self.setup.kernel = self.setup.kernel, ()
         rest, draft.entries = draft.entries[before:], draft.entries[:before]
         self._inputs()
@@ -257,8 +261,12 @@ class _Work:
             if why:
                 draft.left(f"the distribution of role `{role}`", composition.places.get("rolesDistribution"), why)
             inner = self._body(role, kernel)
-            head = f"role {role}{count} from "
-            what = f"the role `{role}`"
+            ours = self.named[role]
+            if ours != role:
+                why = f"hosts have no `_` in their names; the role is `{ours}`, its variable in tests stays as it is"
+                draft.left(f"the name `{role}`", composition.roles[role], why)
+            head = f"role {ours}{count} from "
+            what = f"the role `{ours}`"
             draft.entries.append(
                 Entry(head + path, composition.roles[role], what, inner or None, probe and head + probe)
             )
@@ -333,6 +341,7 @@ class _Work:
                 inner.append(Entry(f"share {directory}", shared.span, f"the directory `{shared.directory}`"))
                 continue
             server = shared.server if shared.server in composition.roles else shared.server.rstrip("0123456789")
+            server = self.named.get(server, server)
             inner.append(Entry(f"mount {directory} from {server}", shared.span, f"the directory `{shared.directory}`"))
         ports = composition.ports.get(role, [])
         place = composition.places.get("dockerPorts")
