@@ -216,3 +216,18 @@ def test_an_archive_named_like_a_machine(single: Path, state: Path, tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a:b.tar").stat().st_size > MIB
+
+
+def test_no_room_for_the_lock_is_no_other_run(single: Path, tmp_path: Path) -> None:
+    path = programs(tmp_path / "bin", {"mkdir": 'case $1 in */lock) exit 1 ;; esac\nexec /bin/mkdir "$@"\n'})
+    done = run(single / "run", "down", PATH=path)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"vm-ramdisk/run: cannot write in {tmp_path}/b.state/vm-ramdisk: no space left?\n",
+    )
+
+
+@pytest.mark.skipif(not os.access("/dev/kvm", os.R_OK | os.W_OK), reason="no /dev/kvm to open")
+def test_a_kvm_that_fails_without_a_word(single: Path, tmp_path: Path) -> None:
+    assert "KVM does not work here (QEMU ends with 3)" in up_with(single, tmp_path, "9.0.0", "exit 3")[0]
+    assert "KVM does not work here (QEMU ends with 3)" in up_with(single, tmp_path, "9.0.0", "exit 1", again=True)[0]

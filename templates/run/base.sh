@@ -123,6 +123,7 @@ forget_state() {
 lock() {
     [ -z "$dry" ] || return 0
     if ! mkdir "$own/lock" 2>/dev/null; then
+        [ -d "$own/lock" ] || die "cannot write in $own: no space left?"
         holder=$(cat "$own/lock/pid" 2>/dev/null || :)
         if [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null; then
             refuse "another run is at work on this bundle (process ${holder:-unknown}); if not, remove $own/lock"

@@ -60,9 +60,10 @@ kvm_works() {
         why=$(sed -n 1p "$own/kvm.log")
         why=${why#"$qemu: "}
         why=${why#error: }
+        why=${why:-QEMU ends with $outcome}
         ;;
     esac
-    printf '%s\n%s\n' "$now_here" "${why:-it ends with $outcome}" >"$own/kvm"
+    printf '%s\n%s\n' "$now_here" "$why" >"$own/kvm"
     [ "$why" = works ]
 }
 
