@@ -16,7 +16,7 @@ from nxcc.flavours import find
 from nxcc.flavours.machines import Sizes, sizes, waits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from nxcc.model.environment import Environment
@@ -506,8 +506,10 @@ def up_with(folder: Path, tmp_path: Path, version: str, kvm: str = "exit 0", aga
 
 
 @pytest.fixture
-def single(tmp_path: Path) -> Path:
-    return write(tmp_path / "b", make.environment("lab", make.role("a")))
+def single(tmp_path: Path) -> Iterator[Path]:
+    yield (folder := write(tmp_path / "b", make.environment("lab", make.role("a"))))
+    # The folder of its sockets lies elsewhere.
+    assert run(folder / "run", "down").returncode == 0
 
 
 def test_the_network_follows_qemus_version_and_stays_what_it_was(single: Path, tmp_path: Path) -> None:
@@ -530,6 +532,7 @@ def test_two_bundles_choose_networks_of_their_own(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         up_with(write(tmp_path / name / "b", made), tmp_path / name, "9.0.0")
         chosen.add(tuple((tmp_path / name / "b.state/vm-ramdisk/network").read_text().split()))
+        assert run(tmp_path / name / "b/vm-ramdisk/run", "down").returncode == 0
     assert len({group for group, _, _ in chosen}) == len({mac for _, _, mac in chosen}) == 2
 
 
