@@ -240,7 +240,7 @@ def test_unknown_flavour_is_wrong_usage(good: Path, nxcc: Nxcc) -> None:
     done = nxcc("check", "env.nxc", "--flavour", "doker")
     assert done.returncode == 2
     assert "did you mean `docker`?" in done.stderr
-    assert nxcc("compile", "env.nxc", "-f", "execo").returncode == 2
+    assert nxcc("compile", "env.nxc", "-f", "doker").returncode == 2
 
 
 def test_formats_for_programs_are_whole_documents(good: Path, bad: Path, nxcc: Nxcc) -> None:

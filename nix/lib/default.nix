@@ -91,7 +91,10 @@ let
             ../modules/flavour.nix
             { _file = "${toString ../flavours}/${name}.nix"; imports = [ flavour.module ]; }
             { _file = "role ${role} of ${toString composition}"; imports = [ module ]; }
-          ];
+          ] ++ lib.optional (name != "plain" && (settings.enoslib.python or "") == "yes") {
+            # What EnOSlib's Ansible runs on the nodes.
+            environment.systemPackages = [ pkgs.python3 ];
+          };
           nxcc = { inherit environment role; flavour = name; };
         })
         (compositions.${name}.roles or compositions.${name}.nodes))

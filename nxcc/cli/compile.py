@@ -242,11 +242,17 @@ def _only_new(written: "Written") -> bool:
 def _next(directory: str, compilation: "Compilation") -> list[str]:
     """The commands that go on from the bundle, a line a flavour."""
     from nxcc.emit.shell import word
+    from nxcc.flavours import find
 
     paths = {made.path for made in compilation.files}
     found = []
-    for flavour in compilation.flavours:
-        if f"{flavour}/run" in paths:
-            run = word(os.path.join(directory, flavour, "run"))
-            found.append(f"next: {run} build && {run} up")
+    for name in compilation.flavours:
+        flavour = find(name)
+        commands = []
+        for command in flavour.first if flavour else ():
+            program, *words = command.split(" ")
+            if f"{name}/{program}" in paths:
+                commands.append(" ".join((word(os.path.join(directory, name, program)), *words)))
+        if commands:
+            found.append(f"next: {' && '.join(commands)}")
     return found

@@ -134,7 +134,7 @@ def default(
         Formals(tuple(formals), False),
         Call(
             Call(Var("import"), (PathLit("./nix/lib"),)),
-            (AttrSet(tuple(_arguments(environment, "" if lock is None else lock_name, locate or {}))),),
+            (AttrSet(tuple(_arguments(environment, "" if lock is None else lock_name, locate or {}, flavours))),),
         ),
     )
     if lock is None:
@@ -179,7 +179,9 @@ def _read(path: str) -> Expr:
     return Call(Select(Var("builtins"), ("readFile",)), (PathLit(path),))
 
 
-def _arguments(environment: Environment, lock: str, locate: Mapping[str, str]) -> list[Binding | Inherit]:
+def _arguments(
+    environment: Environment, lock: str, locate: Mapping[str, str], flavours: Sequence[str]
+) -> list[Binding | Inherit]:
     """What nix/lib/default.nix is called with, only what the environment has; ``lock`` names the parsed lock, or ""."""
     nixpkgs = environment.nixpkgs
     arguments: list[Binding | Inherit] = [
@@ -199,7 +201,7 @@ def _arguments(environment: Environment, lock: str, locate: Mapping[str, str]) -
         arguments.append(Binding(("unfree",), ListOf(nixpkgs.unfree) if isinstance(nixpkgs.unfree, tuple) else True))
     if nixpkgs.insecure:
         arguments.append(Binding(("insecure",), ListOf(nixpkgs.insecure)))
-    settings = _settings(environment)
+    settings = _settings(environment, flavours)
     if settings:
         arguments.append(Binding(("settings",), AttrSet(settings)))
     for name, function in (
@@ -211,11 +213,15 @@ def _arguments(environment: Environment, lock: str, locate: Mapping[str, str]) -
     return arguments
 
 
-def _settings(environment: Environment) -> tuple[Binding, ...]:
-    """Settings of flavours that are one word or string: the last one given holds."""
+def _settings(environment: Environment, flavours: Sequence[str]) -> tuple[Binding, ...]:
+    """Settings of flavours that are one word or string, the last one given holds; and whether Ansible needs Python."""
     found: dict[tuple[str, str], str] = {}
+    if "enoslib" in flavours:
+        found["enoslib", "python"] = "yes"
     for settings in environment.settings:
         for name, values, _ in settings.values:
             if len(values) == 1 and isinstance(values[0], str):
                 found[settings.flavour, name] = values[0]
+            elif (settings.flavour, name) == ("enoslib", "python") and values == (False,):
+                found.pop(("enoslib", "python"), None)
     return tuple(Binding(path, value) for path, value in found.items())

@@ -21,7 +21,7 @@ class Flavour:
     A subclass fills in the class attributes and ``plan``. ``settings`` may stand at top level and, those in
     ``role_settings``, in a role. ``ignores`` maps a kind of statement ("publish", "disk", "kernel", "links" …) that
     the flavour cannot honour to (severity, why): the compiler reports each use of one at the user's line. ``steps`` are
-    what to run in its folder, each with a word on it, for the bundle's README.
+    what to run in its folder, each with a word on it, for the bundle's README; ``first`` are those to go on with.
     """
 
     name: ClassVar[str]
@@ -31,6 +31,7 @@ class Flavour:
     settings: ClassVar[tuple[Setting, ...]] = ()
     role_settings: ClassVar[tuple[str, ...]] = ()
     ignores: ClassVar[dict[str, tuple[str, str]]] = {}
+    first: ClassVar[tuple[str, ...]] = ("run build", "run up")
     steps: ClassVar[tuple[tuple[str, str], ...]] = (
         ("run build", "with Nix, once"),
         ("run up", "start all nodes, wait until they are ready"),

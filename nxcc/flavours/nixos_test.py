@@ -38,6 +38,7 @@ class NixosTest(Flavour):
     ignores: ClassVar[dict[str, tuple[str, str]]] = {
         "publish": ("warning", "the nodes of a test are alone on their network: no port of this machine leads to them"),
     }
+    first: ClassVar[tuple[str, ...]] = ("run test",)
     steps: ClassVar[tuple[tuple[str, str], ...]] = (
         ("run build", "the driver and all systems"),
         ("run test", "in Nix's sandbox; `run here` outside of it"),

@@ -1,0 +1,74 @@
+"""execo: the program that is written, and what it does with the real library on nodes that answer by ssh."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from experiments import SOURCE, Lab, library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+READY = {"nxcc-ready": "exit 0", "uname": 'echo "I am $NODE"'}
+
+BODY = """
+import execo, experiment
+
+def body(roles):
+    assert {role: [host.address for host in hosts] for role, hosts in roles.items()} == {
+        "server": ["server"], "client": ["client1", "client2"]}
+    said = execo.Remote("echo $NODE", roles["client"]).run()
+    print([process.stdout.strip() for process in said.processes])
+    execo.Put(roles["server"], ["mine.py"], "GOT").run()
+
+sys.exit(experiment.main(body))
+"""
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    library("execo")
+    made = Lab(tmp_path, SOURCE, "execo")
+    made.start(READY)
+    yield made
+    made.stop()
+
+
+def test_four_phases_on_real_nodes(lab: Lab) -> None:
+    done = lab.play(lab.bundle / "execo/experiment.py", "--on", "vm")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == ["client1: I am client1", "client2: I am client2", "server: I am server"]
+    phases = ["build", "deploy", "provision"] if shutil.which("nix-build") else ["deploy", "provision"]
+    assert lab.phases("execo") == [*(("vm", phase) for phase in phases), ("execo", "run")]
+
+
+def test_roles_for_engines_of_the_users(lab: Lab) -> None:
+    asked = lab.script("execo", "import experiment\nprint(experiment.roles('vm'))\n")
+    before = lab.play(asked)
+    assert "no node is ready: `vm/run up` first" in before.stderr
+    assert lab.play(lab.bundle / "execo/experiment.py").returncode == 0
+    assert lab.play(asked).stdout.replace("'", "") == (
+        "{server: [Host(server)], client: [Host(client1), Host(client2)]}\n"
+    )
+
+
+def test_a_body_of_the_users(lab: Lab) -> None:
+    assert lab.play(lab.bundle / "execo/experiment.py").returncode == 0
+    (lab.folder / "got").mkdir()
+    done = lab.play(lab.script("execo", BODY.replace("GOT", str(lab.folder / "got"))), "--running")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "['client1', 'client2']\n"
+    assert (lab.folder / "got/mine.py").exists()
+    assert lab.phases("execo") == [("execo", "run")]
+
+
+def test_a_node_that_is_not_ready(lab: Lab) -> None:
+    (lab.folder / "bin/nxcc-ready").write_text('#!/bin/sh\n[ "$NODE" != client2 ]\n')
+    done = lab.play(lab.bundle / "execo/experiment.py", "--down")
+    assert done.returncode == 1
+    assert "experiment.py: not every node is ready" in done.stderr
+    assert (lab.folder / "log").read_text() == "down\n"
+    assert lab.phases("execo")[-1] == ("execo", "run")
