@@ -55,6 +55,22 @@ def test_options_are_those_that_nix_defines_and_reads(tmp_path: Path) -> None:
     assert page - used == set(), "in the page and not used"
 
 
+def test_releases_are_told_apart_in_one_file() -> None:
+    # The release itself, and options that one of them lacks: `config.a.b or c`.
+    guard = re.compile(
+        r"\batLeast\b|versionAtLeast|trivial\.release|\b(?:config|firewall|openssh)\.(?!nxcc)[\w.-]+ or\b"
+    )
+    found = {
+        f"{path.name}: {line.strip()}"
+        for path in LIBRARY.rglob("*.nix")
+        if path.name != "compat.nix"
+        for line in path.read_text().splitlines()
+        if guard.search(line)
+    }
+    assert found == set()
+    assert guard.search((LIBRARY / "lib" / "compat.nix").read_text())
+
+
 def test_functions_are_those_that_nix_calls() -> None:
     called = set(re.findall(r"\blib\.([A-Za-z][A-Za-z0-9_']*(?:\.[A-Za-z][A-Za-z0-9_']*)?)", code()))
     page = of_page("Functions of lib")

@@ -27,6 +27,48 @@ rec {
   utilLinux = pkgs: pkgs.util-linux or pkgs.utillinux;
   getent = pkgs: lib.getBin pkgs.stdenv.cc.libc;
 
+  # Whether there is Nix on a node: always, until 22.05 brought the option.
+  hasNix = config: config.nix.enable or true;
+
+  # No Nix where nobody asks for it; before 22.05, its daemon alone can be left out.
+  withoutNix = options:
+    if lib.hasAttrByPath [ "nix" "enable" ] options then { nix.enable = lib.mkOverride 1100 false; }
+    else {
+      systemd.services.nix-daemon.enable = lib.mkOverride 900 false;
+      systemd.sockets.nix-daemon.enable = lib.mkOverride 900 false;
+    };
+
+  # Passwords open no door by ssh. Until 22.11 options of their own, since then names that warn.
+  keysAlone = options:
+    let
+      off = lib.mkOverride 1100 false;
+    in
+    definitions options (
+      [ [ "services.openssh.settings" { PasswordAuthentication = off; KbdInteractiveAuthentication = off; } ] ]
+      ++ lib.optionals (!atLeast "23.05") [
+        [ "services.openssh.passwordAuthentication" off ]
+        [ "services.openssh.challengeResponseAuthentication" off ]
+      ]
+    );
+
+  # An overlay of a role's own that rebuilds half of nixpkgs; minimal.nix turns it on by mkDefault, so this is stronger
+  # than that. From 24.05 on, to set it is an error.
+  withXlibs = options:
+    lib.optionalAttrs (!atLeast "24.05")
+      (definitions options [ [ "environment.noXlibs" (lib.mkOverride 900 false) ] ]);
+
+  # No random numbers out of a busy processor, where a launcher has a device for them. Removed in 21.05.
+  withoutRngd = options:
+    lib.optionalAttrs (!atLeast "21.05")
+      (definitions options [ [ "security.rngd.enable" (lib.mkOverride 1100 false) ] ]);
+
+  # What makes the firewall's rules: an option since 25.11.
+  firewallBackend = config:
+    config.networking.firewall.backend or (if config.networking.nftables.enable then "nftables" else "iptables");
+
+  # An option since 23.11.
+  sudo = config: pkgs: config.security.sudo.package or pkgs.sudo;
+
   # Whether root may log in by ssh: an option of its own until 22.11. OpenSSH has a word on it where nobody else does.
   permitRootLogin = config:
     let

@@ -108,26 +108,14 @@ in
       };
     }
 
-    # Until 22.11 options of their own, and since then names that warn.
-    (compat.definitions options (
-      [
-        [
-          "services.openssh.settings"
-          {
-            PasswordAuthentication = lib.mkOverride 1100 false;
-            KbdInteractiveAuthentication = lib.mkOverride 1100 false;
-          }
-        ]
-        # Root's keys come at run time: NixOS cannot see that someone can log in.
-        [ "users.allowNoPasswordLogin" (lib.mkOverride 1100 true) ]
-        # systemd's stage 1 has a copy of the host name, and with it each role an initrd of its own.
-        [ "boot.initrd.systemd.contents" { "/etc/hostname".text = lib.mkForce ""; } ]
-      ]
-      ++ lib.optionals (!compat.atLeast "23.05") [
-        [ "services.openssh.passwordAuthentication" (lib.mkOverride 1100 false) ]
-        [ "services.openssh.challengeResponseAuthentication" (lib.mkOverride 1100 false) ]
-      ]
-    ))
+    (compat.keysAlone options)
+
+    (compat.definitions options [
+      # Root's keys come at run time: NixOS cannot see that someone can log in.
+      [ "users.allowNoPasswordLogin" (lib.mkOverride 1100 true) ]
+      # systemd's stage 1 has a copy of the host name, and with it each role an initrd of its own.
+      [ "boot.initrd.systemd.contents" { "/etc/hostname".text = lib.mkForce ""; } ]
+    ])
 
     (lib.mkIf isVirtual {
       networking.usePredictableInterfaceNames = lib.mkOverride 900 false;

@@ -36,7 +36,7 @@ in
         script = "exec ${pkgs.runtimeShell} ${./site-rules.sh}";
       };
     }
-    (lib.mkIf (config.nix.enable or true) {
+    (lib.mkIf (compat.hasNix config) {
       # The archive brings a store without a database.
       systemd.services.nxcc-store = {
         description = "Database of the store that came with the image";

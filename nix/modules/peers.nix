@@ -6,8 +6,8 @@ let
   compat = import ../lib/compat.nix { inherit lib; };
 
   firewall = config.networking.firewall;
-  # An option since 25.11; firewalld, its third value, has zones of its own.
-  backend = firewall.backend or (if config.networking.nftables.enable then "nftables" else "iptables");
+  # firewalld, the third value, has zones of its own.
+  backend = compat.firewallBackend config;
   unit = if backend == "nftables" then "nftables.service" else "firewall.service";
 
   # Of NFS 4, which needs no other.

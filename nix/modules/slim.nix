@@ -34,9 +34,6 @@ in
       [ "system.disableInstallerTools" (lib.mkOverride 1100 true) ]
       [ "programs.less.lessopen" (lib.mkOverride 1100 null) ]
     ]))
-    # An overlay of a role's own that rebuilds half of nixpkgs; minimal.nix turns it on by mkDefault, so this is
-    # stronger than that. Where it was removed, to set it is an error.
-    (lib.optionalAttrs (!compat.atLeast "24.05")
-      (compat.definitions options [ [ "environment.noXlibs" (lib.mkOverride 900 false) ] ]))
+    (compat.withXlibs options)
   ];
 }

@@ -20,12 +20,7 @@ in
       # Loaded first: systemd's stage 1 mounts without waiting for the device that has the tag.
       boot.initrd.kernelModules = [ "virtio_pci" "9pnet_virtio" ];
     }
-    # The database of that store is not shared. To a Nix without it every path here would be garbage. An option since
-    # 22.05.
-    (compat.definitions options [ [ "nix.enable" (lib.mkOverride 1100 false) ] ])
-    (lib.mkIf (!compat.atLeast "22.05") {
-      systemd.services.nix-daemon.enable = lib.mkOverride 900 false;
-      systemd.sockets.nix-daemon.enable = lib.mkOverride 900 false;
-    })
+    # The database of that store is not shared. To a Nix without it every path here would be garbage.
+    (compat.withoutNix options)
   ];
 }

@@ -1,9 +1,12 @@
 # Nix on a node knows what the store holds that came with it: /nix/store/nix-path-registration lists it.
 { config, lib, pkgs, ... }:
 
+let
+  compat = import ../lib/compat.nix { inherit lib; };
+in
 {
   # Without Nix nobody asks. The boot does not wait for it, as with nixpkgs' own: a node that is ready has it.
-  systemd.services = lib.mkIf (config.nix.enable or true) {
+  systemd.services = lib.mkIf (compat.hasNix config) {
     nxcc-store = {
       description = "Database of the store that came with this node";
       wantedBy = [ "multi-user.target" ];

@@ -81,7 +81,7 @@ in
           PrivateMounts = true;
         };
         script = ''
-          sudo=$(readlink -f ${config.security.sudo.package or pkgs.sudo})
+          sudo=$(readlink -f ${compat.sudo config pkgs})
           if [ "$(stat -c %u "$sudo")" != 0 ]; then
             mount -o remount,rw,bind /nix/store
             chown -hR 0:0 "$sudo"

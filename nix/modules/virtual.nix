@@ -50,16 +50,13 @@ in
       # Nobody sees the other one.
       systemd.services."getty@tty1".enable = lib.mkOverride 900 false;
     }
-    (compat.definitions options (
-      [
-        # Disks, keyboards and cards of real machines.
-        [ "boot.initrd.includeDefaultModules" (lib.mkOverride 1100 false) ]
-        # Stage 1 with systemd would wait for one.
-        [ "boot.initrd.systemd.tpm2.enable" (lib.mkOverride 1100 false) ]
-        [ "systemd.tpm2.enable" (lib.mkOverride 1100 false) ]
-      ]
-      # Removed in 21.05. It makes random numbers of a busy processor; the launcher has a device for them.
-      ++ lib.optional (!compat.atLeast "21.05") [ "security.rngd.enable" (lib.mkOverride 1100 false) ]
-    ))
+    (compat.definitions options [
+      # Disks, keyboards and cards of real machines.
+      [ "boot.initrd.includeDefaultModules" (lib.mkOverride 1100 false) ]
+      # Stage 1 with systemd would wait for one.
+      [ "boot.initrd.systemd.tpm2.enable" (lib.mkOverride 1100 false) ]
+      [ "systemd.tpm2.enable" (lib.mkOverride 1100 false) ]
+    ])
+    (compat.withoutRngd options)
   ];
 }
