@@ -310,3 +310,10 @@ def test_containers_say_what_the_engine_s_hosts_leave_out(release: str, tmp_path
     found = evaluated(tmp_path, release, composition, facts=facts)
     assert "networking.extraHosts" in found["docker"]["server"][0]
     assert found["docker"]["bare"] == found["vm"]["server"] == found["plain"]["server"] == []
+
+
+@pytest.mark.parametrize("flavour", ["docker", *MACHINES])
+def test_users_may_be_fixed_without_a_password(flavour: str, release: str, tmp_path: Path) -> None:
+    facts = f"bundle.systems.{flavour}.server.config.users.allowNoPasswordLogin or null"
+    found = evaluated(tmp_path, release, "_: { roles.server = { }; }", facts=facts)
+    assert found is (None if release == "20.09" else True)
