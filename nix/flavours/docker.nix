@@ -102,7 +102,7 @@ in
         [ "nix.enable" (lib.mkOverride 1100 false) ]
         [ "systemd.oomd.enable" (lib.mkOverride 900 false) ]
         [ "services.resolved.enable" (lib.mkOverride 900 false) ]
-        # Nor does anybody with `users.mutableUsers = false`, where NixOS asks for a password or a key otherwise.
+        # With `users.mutableUsers = false` NixOS asks for someone who can log in.
         [ "users.allowNoPasswordLogin" (lib.mkOverride 1100 true) ]
       ])
     ];
