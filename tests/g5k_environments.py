@@ -68,6 +68,31 @@ def image(folder: Path, roles: dict[str, str], extension: str = "xz") -> Path:
     return folder
 
 
+def nfs_store(folder: Path, roles: dict[str, str], paths: tuple[str, ...]) -> Path:
+    """What `nix-build -A g5k-nfs-store` gives, and the store's paths: folders as Nix leaves them, and one file."""
+    pairs(folder, roles)
+    store = folder.parent / "nix-store"
+    store.mkdir(exist_ok=True)
+    for name in paths:
+        path = store / f"{'a' * 32}-{name}"
+        if not path.exists():
+            (path / "bin").mkdir(parents=True)
+            (path / "bin" / "tool").write_text(f"#!/bin/sh\necho {name}\n")
+            (path / "bin" / "tool").chmod(0o555)
+            os.link(path / "bin" / "tool", path / "bin" / "same")
+            (path / "link").symlink_to(f"{'a' * 32}-{name}/bin")
+            for part in (path / "bin", path):
+                part.chmod(0o555)
+    single = store / f"{'b' * 32}-unit.service"
+    if not single.exists():
+        single.write_text("[Unit]\n")
+        single.chmod(0o444)
+    found = [*(str(store / f"{'a' * 32}-{name}") for name in paths), str(single)]
+    (folder / "store-paths").write_text("".join(f"{path}\n" for path in found))
+    (folder / "registration").write_text("".join(f"{path}\n\n0\n" for path in found))
+    return folder
+
+
 def pairs(folder: Path, roles: dict[str, str], size: int = 1000) -> Path:
     """What `nix-build -A g5k-ramdisk` gives, with one pair of kernel and ramdisk of that size."""
     (folder / "pairs/1").mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import g5k_environments as make
@@ -26,9 +27,9 @@ def source(more: str = "") -> str:
 class Lab:
     """A bundle in the home of a frontend, its ramdisks built."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "", rest: str = "") -> None:
         self.frontend = Frontend(folder / "site", {"dahu": {"nodes": 4, "cores": 1}})
-        self.run = make.write(source(), self.frontend.home / "lab", NAME)
+        self.run = make.write(source(more) + rest, self.frontend.home / "lab", NAME)
         self.own = self.frontend.home / "lab.state" / NAME
         self.store = make.pairs(folder / "store", {"server": "loglevel=4 mitigations=off", "agent": "loglevel=4"})
         self.frontend.program("nix-build", f'#!/bin/sh\n[ "$3" = {NAME} ] || exit 9\necho "{self.store}"\n')
@@ -71,6 +72,47 @@ def test_from_the_sites_system_to_ready(lab: Lab) -> None:
     fine(lab("deploy", "agent2"))
     assert "deployed" in next(text for text in fine(lab("status")).stdout.splitlines() if text.startswith("agent2"))
     assert len([words for words in lab.frontend.log("kexec") if "-l" in words]) == 4
+
+
+def test_the_home_of_the_site(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, "home true")
+    lab.frontend.scenario(no_mount=[HOST.format(3)])
+    done = lab("up")
+    assert done.returncode == 1
+    assert f"-- agent1 ({HOST.format(3)}): your home cannot be mounted" in done.stderr
+    lab.frontend.scenario()
+    fine(lab("up"))
+    mounts = [words for words in lab.frontend.log("mount") if words[0] == HOST.format(4)]
+    home = os.path.realpath(lab.frontend.home)
+    source = "nfs:/export/home/alice"
+    versions = ("4.2", "4.1", "4.0")
+    assert mounts[:3] == [
+        [HOST.format(4), "-i", "-t", "nfs", "-o", f"vers={version},nolock,addr=172.16.16.1", source, home]
+        for version in versions
+    ]
+    # A second time nothing is mounted above it.
+    count = len(lab.frontend.log("mount"))
+    fine(lab("provision"))
+    assert len(lab.frontend.log("mount")) == count
+    fine(lab("down"))
+
+
+def test_a_reservation_in_advance(lab: Lab) -> None:
+    start = datetime.now() + timedelta(seconds=8)
+    fine(lab("--at", start.strftime("%Y-%m-%d %H:%M:%S"), "reserve"))
+    assert datetime.now() >= start.replace(microsecond=0)
+    (words,) = lab.frontend.log("oarsub")
+    assert words[words.index("-r") + 1] == start.strftime("%Y-%m-%d %H:%M:%S")
+    assert fine(lab("status")).stdout.count(" reserved\n") == 3
+
+
+def test_the_test_script_runs_on_the_nodes(tmp_path: Path) -> None:
+    script = 'server.succeed("hostname | grep -x server")\nassert agent1.succeed("hostname") == "agent1\\n"\n'
+    (tmp_path / "lab").mkdir()
+    lab = Lab(tmp_path, rest=f'test """\n{script}"""\n')
+    fine(lab("up"))
+    fine(lab("test"))
+    fine(lab("down"))
 
 
 def test_a_node_whose_kexec_leads_nowhere(lab: Lab) -> None:

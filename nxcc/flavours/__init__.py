@@ -22,10 +22,11 @@ BUILTIN: dict[str, tuple[str, str]] = {
     "nixos-test": ("nxcc.flavours.nixos_test", "NixosTest"),
     "g5k-image": ("nxcc.flavours.g5k_image", "G5kImage"),
     "g5k-ramdisk": ("nxcc.flavours.g5k_ramdisk", "G5kRamdisk"),
+    "g5k-nfs-store": ("nxcc.flavours.g5k_nfs_store", "G5kNfsStore"),
 }
 
 # Names that the language knows (`on vm { … }` is no typing error) and this release does not compile.
-PLANNED: frozenset[str] = frozenset(("g5k-nfs-store", "enoslib", "execo"))
+PLANNED: frozenset[str] = frozenset(("enoslib", "execo"))
 
 
 def names() -> tuple[str, ...]:

@@ -36,6 +36,7 @@ RUN_PARTS = (
     "g5k/oar",
     "g5k/nodes",
     "g5k/provision",
+    "g5k/space",
     "g5k/image",
     "g5k/deploy",
     "g5k/site",

@@ -81,9 +81,9 @@ copy_image() {
     if [ -z "$image_folder" ]; then
         # The same file system: another name for the same bytes.
         rm -f -- "$to"
-        ln "$from" "$to" 2>/dev/null || { check_space "$from" "$folder" && cp -- "$from" "$to"; } || die "cannot copy the image to $folder"
+        ln "$from" "$to" 2>/dev/null || { check_room "$(kib "$from")" "$folder" "the image" && cp -- "$from" "$to"; } || die "cannot copy the image to $folder"
     else
-        check_space "$from" "$folder"
+        check_room "$(kib "$from")" "$folder" "the image"
         say "copying the image to $folder"
         cp -- "$from" "$to.new" || die "cannot copy the image to $folder"
         # A web server reads it as somebody else; it holds neither keys nor secrets.
@@ -91,30 +91,6 @@ copy_image() {
         mv -f -- "$to.new" "$to"
     fi
     printf '%s %s\n' "$to" "$now_there" >"$own/image.sum"
-}
-
-# Refuses to fill a disk or a quota: FILE FOLDER
-check_space() {
-    needed=$((($(wc -c <"$1") + 1023) / 1024))
-    free=$(df -Pk "$2" | sed -n '2s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p')
-    if [ -n "$free" ] && [ "$free" -lt "$needed" ]; then
-        refuse "$2 has $((free / 1024)) MiB left, and the image takes $((needed / 1024)) MiB"
-    fi
-    command -v quota >/dev/null || return 0
-    # File system, KiB used (* where over the quota), quota, limit.
-    quota -w 2>/dev/null | while read -r what used soft hard _; do
-        case $what in *:*) ;; *) continue ;; esac
-        used=${used%\*}
-        case $used$soft$hard in *[!0-9]*) continue ;; esac
-        [ "$hard" -gt 0 ] || hard=$soft
-        [ "$hard" -gt 0 ] || continue
-        # Without the copy of the last time, which goes.
-        if [ $((hard - used)) -lt "$needed" ]; then echo "$((hard - used))"; fi
-    done >"$own/quota"
-    if [ -s "$own/quota" ]; then
-        read -r free <"$own/quota"
-        refuse "your quota leaves $((free / 1024)) MiB, and the image takes $((needed / 1024)) MiB"
-    fi
 }
 
 # The kernel parameters that a role's nodes are deployed with: ROLE
@@ -192,5 +168,3 @@ do_clean() {
     if [ -e "$to" ] || [ -n "$dry" ]; then act rm -f -- "$to"; fi
     act rm -f -- "$own/image.sum"
 }
-
-need_state() { [ -d "$own" ] || [ -n "$dry" ] || refuse "there is no $own"; }

@@ -95,12 +95,16 @@ fi
 [ ! -e "$bundle/$journal" ] ||
     refuse "a compile of this bundle was interrupted: run \`nxcc compile\` on it again, then this"
 
-# What one flavour alone has.
+no_command() { refuse "no command $command (\`run help\` lists them)"; }
+
+# What not every flavour has.
 case $command in
-image | register | clean) [ "$flavour" = g5k-image ] || refuse "no command $command (\`run help\` lists them)" ;;
+clean) [ "$flavour" != g5k-ramdisk ] || no_command ;;
+image | register) [ "$flavour" = g5k-image ] || no_command ;;
+store) [ "$flavour" = g5k-nfs-store ] || no_command ;;
 esac
 case $command in
-build | pack | push | image | register | reserve | deploy | provision | up | release | clean | down)
+build | pack | push | image | register | store | reserve | deploy | provision | up | release | clean | down)
     make_state
     lock
     ;;
@@ -122,7 +126,7 @@ do_down() {
     do_release
     remove_links
     if [ -n "$all" ]; then
-        [ "$flavour" != g5k-image ] || do_clean
+        [ "$flavour" = g5k-ramdisk ] || do_clean
         forget_state
     fi
 }
@@ -138,7 +142,7 @@ case $command in
 build) do_build ;;
 pack) do_pack "$@" ;;
 push) do_push "$@" ;;
-image) prepare ;;
+image | store) prepare ;;
 register) if [ "$flavour" = g5k-image ]; then do_register; fi ;;
 reserve) do_reserve ;;
 deploy) do_deploy "$@" ;;
@@ -151,7 +155,7 @@ ssh-config) do_ssh_config ;;
 fetch) do_fetch "$@" ;;
 test) do_test "$@" ;;
 release) do_release ;;
-clean) if [ "$flavour" = g5k-image ]; then do_clean; fi ;;
+clean) if [ "$flavour" != g5k-ramdisk ]; then do_clean; fi ;;
 down) do_down ;;
-*) refuse "no command $command (\`run help\` lists them)" ;;
+*) no_command ;;
 esac

@@ -24,6 +24,7 @@ do_build() {
             for file in kernel initrd; do ln -s "$(readlink "$from/roles/$role/$file")" "$own/result.new/roles/$role/$file"; done
         done
         cp -L -- "$from/kexec" "$own/result.new/"
+        [ "$flavour" != g5k-nfs-store ] || pack_store "$from"
         chmod -R u+w "$own/result.new"
         rm -rf -- "$own/result"
         mv -- "$own/result.new" "$own/result"
@@ -36,21 +37,26 @@ do_build() {
 # Everything about the files and the command lines that would fail later, before any node is asked for or touched.
 prepare() {
     need_build
-    [ -z "$dry" ] || return 0
+    if [ -n "$dry" ]; then
+        [ "$flavour" != g5k-nfs-store ] || say "then the store's paths are copied to $(store_place)"
+        return 0
+    fi
     [ -r "$own/result/kexec" ] || refuse "$own/result has no kexec: \`run build\` first"
     make_key
+    [ "$flavour" != g5k-nfs-store ] || find_store
     for role in $roles; do
         for file in kernel initrd cmdline; do
             [ -s "$own/result/roles/$role/$file" ] || refuse "$own/result is no build of this bundle: it has no roles/$role/$file"
         done
         check_line "$role"
     done
+    [ "$flavour" != g5k-nfs-store ] || copy_store
 }
 
 # The kernel parameters that a role's nodes are started with: ROLE
 parameters_of() {
     line=$(cat "$own/result/roles/$1/cmdline")
-    printf '%s %s nxcc.key=%s' "$line" "$provision_parameter" "$key"
+    printf '%s %s nxcc.key=%s%s' "$line" "$provision_parameter" "$key" "${store_parameter:-}"
     more=$(printf '%s\n' "$extra" | sed -n "s/^$1 //p")
     [ -z "$more" ] || printf ' %s' "$more"
 }

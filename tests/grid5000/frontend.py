@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = (
-    "oarsub", "oarstat", "oardel", "oarprint", "oarnodes", "kadeploy3", "kaenv3", "kaconsole3", "getent", "quota",
+    "oarsub", "oarstat", "oardel", "oarprint", "oarnodes", "kadeploy3", "kaenv3", "kaconsole3", "getent", "quota", "df",
 )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
     key = os.path.join(node, "ssh", "ssh_host_ed25519_key")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     programs = (
-        ("systemctl", "journalctl", "nxcc-ready", "nxcc-identity")
+        ("systemctl", "journalctl", "nxcc-ready", "nxcc-identity", "mount", "modprobe", "mountpoint")
         if system != "standard"
         else ("sudo-g5k", "systemctl")
     )
@@ -224,6 +224,34 @@ def ready(site: Site) -> None:
         sys.stderr.write("not ready: nothing listens on port 80\n")
         raise SystemExit(1)
     site.log("ready", [host])
+
+
+def file_systems(site: Site, program: str, arguments: list[str]) -> None:
+    """`mount -i -t nfs -o OPTIONS SOURCE PLACE` by a kernel that knows NFS up to 4.0, modprobe, `mountpoint -q PLACE`.
+
+    Nothing is mounted: what is said to be stands in the node's file ``mounted``.
+    """
+    node, host = os.environ["NODE"], os.environ["NODE_HOST"]
+    site.log(program, [host, *arguments])
+    path = os.path.join(node, "mounted")
+    if program == "mountpoint":
+        try:
+            with open(path, encoding="utf-8") as file:
+                raise SystemExit(0 if arguments[-1] in file.read().splitlines() else 32)
+        except FileNotFoundError:
+            raise SystemExit(32) from None
+    if program == "modprobe":
+        return
+    # Without mount.nfs the kernel wants the server's address as an option, and resolves no names.
+    options = dict(word.partition("=")[::2] for word in arguments[4].split(",")) if len(arguments) == 7 else {}
+    if arguments[:4] != ["-i", "-t", "nfs", "-o"] or not options.get("addr", "").replace(".", "").isdigit():
+        sys.stderr.write(f"mount: the stand-in does not play {arguments}\n")
+        raise SystemExit(1)
+    if host in site.scenario["no_mount"] or options.get("vers") not in ("3", "4.0"):
+        sys.stderr.write(f"mount: {arguments[6]}: mount(2) system call failed: Protocol not supported.\n")
+        raise SystemExit(32)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(arguments[6] + "\n")
 
 
 def kexec(site: Site, arguments: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,16 @@ if TYPE_CHECKING:
     from grid5000.site import Site
 
 
+FILE_SERVER = "nfs"
+"""The site's file server, as the frontend mounts homes from it."""
+
+
 def address(site: Site, host: str) -> str:
     """The address that the site's name server gives a node; '' for a name that it does not know."""
     name, _, rest = host.partition(".")
     plain, found, vlan = name.partition("-kavlan-")
+    if host == FILE_SERVER:
+        return "172.16.16.1"
     nodes = list(site.nodes)
     if f"{plain}.{rest}" not in nodes:
         return ""
@@ -64,6 +71,21 @@ def quota(site: Site, arguments: list[str]) -> None:
         limit = 100_000_000
         used = limit - free // 1024
         print(f"nfs:/export/home {used}* {limit // 4} {limit} 6days 3 0 0")
+
+
+def df(site: Site, arguments: list[str]) -> None:
+    """`df -P PATH` and `df -Pk PATH`: POSIX's columns, KiB. The home is the file server's, the rest this machine's."""
+    if len(arguments) != 2 or arguments[0] not in ("-P", "-Pk"):
+        fail("the stand-in for df plays -P and -Pk", 90)
+    home, path = os.path.realpath(site.home()), os.path.realpath(arguments[1])
+    if not os.path.exists(path):
+        fail(f"df: {arguments[1]}: No such file or directory")
+    local = site.scenario["home_is_local"]
+    inside = path == home or path.startswith(home + "/")
+    source = f"{FILE_SERVER}:/export/home/{site.user}" if inside and not local else "/dev/sda1"
+    free = site.scenario["room"]
+    print("Filesystem     1024-blocks      Used Available Capacity Mounted on")
+    print(f"{source} {1 << 31} {(1 << 31) - free} {free}  50% {home if inside and not local else '/'}")
 
 
 def kaconsole3(site: Site, arguments: list[str]) -> None:

@@ -30,10 +30,12 @@ def main() -> None:
         nodes.sudo(here, arguments)
     elif name == "node-kexec":
         nodes.kexec(here, arguments)
+    elif name in ("node-mount", "node-modprobe", "node-mountpoint"):
+        nodes.file_systems(here, name[len("node-") :], arguments)
     elif name == "node-journalctl":
         print("systemd[1]: Failed to start the stand-in's service.")
-    elif name in ("oarnodes", "getent", "quota", "kaconsole3"):
-        if name != "getent":
+    elif name in ("oarnodes", "getent", "quota", "df", "kaconsole3"):
+        if name not in ("getent", "df"):
             here.log(name, arguments)
         getattr(import_module("grid5000.others"), name)(here, arguments)
     elif name in ("oarsub", "oarstat", "oardel", "oarprint", "kadeploy3", "kaenv3"):

@@ -31,6 +31,9 @@ DEFAULT_SCENARIO: dict[str, Any] = {
     "ready_after": 0,  # seconds from `systemctl start default.target` until the node is ready
     "never_ready": [],  # nodes
     "no_kexec": [],  # nodes whose kexec jumps nowhere: the old system stays
+    "home_is_local": False,  # no file server has the home
+    "room": 1 << 30,  # KiB free where the home is
+    "no_mount": [],  # nodes that cannot mount the home
     "quota": None,  # bytes free in the home, as `quota` tells; None for no such program
 }
 
