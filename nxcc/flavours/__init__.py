@@ -23,10 +23,12 @@ BUILTIN: dict[str, tuple[str, str]] = {
     "g5k-image": ("nxcc.flavours.g5k_image", "G5kImage"),
     "g5k-ramdisk": ("nxcc.flavours.g5k_ramdisk", "G5kRamdisk"),
     "g5k-nfs-store": ("nxcc.flavours.g5k_nfs_store", "G5kNfsStore"),
+    "enoslib": ("nxcc.flavours.enoslib", "Enoslib"),
+    "execo": ("nxcc.flavours.execo", "Execo"),
 }
 
 # Names that the language knows (`on vm { … }` is no typing error) and this release does not compile.
-PLANNED: frozenset[str] = frozenset(("enoslib", "execo"))
+PLANNED: frozenset[str] = frozenset()
 
 
 def names() -> tuple[str, ...]:
