@@ -20,7 +20,9 @@ commas() {
     case $1 in *,*) printf '%s' "$1" | sed 's/,/,,/g' ;; *) printf '%s' "$1" ;; esac
 }
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")/.." && pwd -P)
+# What another user has put there would be run.
+[ -z "$(find "${here%/*}.state" -prune ! -user "$(id -u)" 2>/dev/null)" ] || fail "${here%/*}.state is not yours"
 state=${here%/*}.state/vm
 own=$state/node/client1
 
