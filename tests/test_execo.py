@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -72,3 +74,38 @@ def test_a_node_that_is_not_ready(lab: Lab) -> None:
     assert "experiment.py: not every node is ready" in done.stderr
     assert (lab.folder / "log").read_text() == "down\n"
     assert lab.phases("execo")[-1] == ("execo", "run")
+
+
+def test_nodes_of_another_user_are_refused(lab: Lab) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root, to make files of another user's")
+    assert lab.play(lab.bundle / "execo/experiment.py").returncode == 0
+    os.chown(lab.state, 1000, 1000)
+    done = lab.play(lab.bundle / "execo/experiment.py", "--running")
+    assert done.returncode == 1
+    assert f"experiment.py: {lab.state} is not yours" in done.stderr
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    library("execo")
+    lab = Lab(tmp_path, SOURCE, "execo", "docker", "nixos-test")
+    program = lab.bundle / "execo/experiment.py"
+    for words, said in {
+        (): "whose nodes? --on docker, --on vm",
+        ("--on", "nixos-test"): "has no flavour nixos-test; it has docker, vm",
+        ("--on", "vm", "--running"): "no node is ready: `vm/run up` first",
+    }.items():
+        done = lab.play(program, *words)
+        assert (done.returncode, said in done.stderr) == (1, True), (words, done.stderr)
+    assert lab.play(program, "--nonsense").returncode == 2
+    dry = lab.play(program, "--on", "vm", "--dry-run", "--down")
+    assert [line.split()[-1] for line in dry.stdout.splitlines()][-2:] == ["up", "down"]
+    assert not lab.state.exists()
+    # One of the nodes, another form.
+    (lab.state / "vm").mkdir(parents=True)
+    node = {"name": "server", "role": "server", "address": None, "container": None}
+    data = {"format": 1, "ssh_config": "ssh_config", "engine": None, "nodes": [node]}
+    (lab.state / "vm/deployed.json").write_text(json.dumps(data))
+    assert "not ready: client1, client2; `vm/run up` first" in lab.play(program, "--running").stderr
+    (lab.state / "vm/deployed.json").write_text(json.dumps({**data, "format": 2}))
+    assert "has the form 2, and 1 is the one known here" in lab.play(program, "--running").stderr

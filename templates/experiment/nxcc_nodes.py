@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-BUNDLE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUNDLE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 STATE = BUNDLE + ".state"
 
 FORMAT = 1
@@ -85,6 +85,9 @@ def _file(flavour: str) -> str:
 def deployed(flavour: str) -> Deployed:
     """The nodes of a flavour, all of the environment's; NodesError where one of them is not ready."""
     path = _file(flavour)
+    # What another user has put there would be run: an ssh_config names programs.
+    if os.path.exists(STATE) and os.stat(STATE).st_uid != os.getuid():
+        raise NodesError(f"{STATE} is not yours")
     try:
         with open(path, encoding="utf-8") as file:
             data: Any = json.load(file)

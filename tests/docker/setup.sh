@@ -13,7 +13,7 @@ cache=${NXCC_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nxcc-tests}
 # The mirror that this machine takes Debian from; without one debootstrap has its own default.
 mirror=$(sed -n 's,^URIs: *\([^ ]*/debian\)/*$,\1,p; s,^deb \(\[[^]]*\] \)*\([a-z]*://[^ ]*/debian\)/* .*,\2,p' \
     /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
-packages=systemd,systemd-sysv,dbus,openssh-server,iproute2,iputils-ping,python3-minimal,libnss-myhostname,ca-certificates
+packages=systemd,systemd-sysv,dbus,openssh-server,iproute2,iputils-ping,python3,libnss-myhostname,ca-certificates
 
 export DEBIAN_FRONTEND=noninteractive
 
