@@ -88,3 +88,20 @@ def test_environments_are_registered_without_a_deployment(tmp_path: Path) -> Non
     refused = Lab(tmp_path / "other")("register")
     assert refused.returncode == 2
     assert "register true" in refused.stderr
+
+
+def test_machines_that_are_ready(tmp_path: Path) -> None:
+    """Of the nodes of vm those that `up` has found ready."""
+    for node in ("a1", "a2"):
+        (tmp_path / "node" / node).mkdir(parents=True)
+    (tmp_path / "node/a2/ready").touch()
+    (tmp_path / "ssh_config").write_text("Host a2\n")
+    up = Path(resource("templates", "vm")) / "up.sh"
+    text = (
+        f'flavour=vm environment=lab dry= own=$1 nodes="a1 a 1 10.0.0.1\na2 a 2 10.0.0.2"\n'
+        f'. "{BASE}"\n. "{up}"\ntell_ready\n'
+    )
+    subprocess.run([need("sh"), "-euc", text, "run", str(tmp_path)], check=True, timeout=30)
+    data = json.loads((tmp_path / "deployed.json").read_text())
+    assert errors("deployed", data) == []
+    assert data["nodes"] == [{"name": "a2", "role": "a", "address": "10.0.0.2", "container": None}]

@@ -44,7 +44,11 @@ def test_four_phases_on_real_nodes(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == ["client1: I am client1", "client2: I am client2", "server: I am server"]
     phases = ["build", "deploy", "provision"] if shutil.which("nix-build") else ["deploy", "provision"]
-    assert lab.phases("execo") == [*(("vm", phase) for phase in phases), ("execo", "run")]
+    expected = [*(("vm", phase) for phase in phases), ("execo", "run")]
+    assert lab.phases("execo") == expected
+    # The times of each experiment are its own.
+    assert lab.play(lab.bundle / "execo/experiment.py", "--on", "vm").returncode == 0
+    assert lab.phases("execo") == expected
 
 
 def test_roles_for_engines_of_the_users(lab: Lab) -> None:
