@@ -24,7 +24,7 @@ on a frontend; each looks at what is done already
 
   --dry-run          print the commands that would change something
   --job ID           the nodes of a job that is there already
-  --nodes FILE       these nodes, a line each; no job
+  --nodes FILE       these nodes, a line each, HOST or HOST NODE; no job
   --walltime H:M:S   instead of the source's
   --at 'YYYY-MM-DD HH:MM:SS'  reserve in advance
   --wait SECONDS     how long to wait for the job (default: until it runs)
