@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,11 @@ from programs import HOME, Nxcc, command
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+# Whoever runs the tests in the background ignores Ctrl-C, and so would every program that they start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
