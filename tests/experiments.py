@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from tools import missing, need
@@ -126,22 +127,24 @@ class Lab:
 
     def play(self, program: Path | str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """What a program of Python says."""
-        return subprocess.run(
-            [sys.executable, str(program), *words],
-            env={
-                **os.environ,
-                "BASE": os.path.join(resource("templates", "run"), "base.sh"),
-                "LAB": str(self.folder),
-                "HOME": str(self.folder),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                **environment,
-            },
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
+        # Ansible keeps its sockets below the home, and their paths may have 108 bytes.
+        with tempfile.TemporaryDirectory(prefix="home", ignore_cleanup_errors=True) as home:
+            return subprocess.run(
+                [sys.executable, str(program), *words],
+                env={
+                    **os.environ,
+                    "BASE": os.path.join(resource("templates", "run"), "base.sh"),
+                    "LAB": str(self.folder),
+                    "HOME": home,
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    **environment,
+                },
+                cwd=self.folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=240,
+            )
 
     def script(self, flavour: str, text: str) -> Path:
         """A program of a user's beside the bundle, which finds ``experiment``."""
