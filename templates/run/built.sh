@@ -17,3 +17,24 @@ need_build() {
     fi
     do_build
 }
+
+# One archive of the bundle and what was built, for a machine without Nix: FILE MACHINE PART…, parts of the state
+pack_archive() {
+    to=${1:-$own/$environment-$flavour.tar}
+    # To tar, HOST:FILE is on another machine.
+    case $to in /*) ;; *) to=./$to ;; esac
+    machine_without=$2
+    folder=${bundle##*/}
+    shift 2
+    for part; do
+        shift
+        set -- "$@" "$folder.state/$flavour/$part"
+    done
+    if [ -n "$dry" ]; then
+        act tar -C "${bundle%/*}/" -cf "$to" -- "$folder" "$@"
+        return 0
+    fi
+    tar -C "${bundle%/*}/" -cf "$to.new" -- "$folder" "$@" || die "cannot write $to"
+    mv -f -- "$to.new" "$to"
+    say "packed $to: unpack it on $machine_without, then $folder/$flavour/run up"
+}
