@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 # `run` is the rendered run.sh.j2 (what depends on the environment) and these templates as they are, in this order.
 RUN_PARTS = (
     "run/base",
+    "run/options",
     "run/built",
+    "run/copy",
     "vm/build",
     "run/secrets",
     "run/ssh",

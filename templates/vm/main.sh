@@ -31,16 +31,7 @@ NXCC_RESULT: as --result. NXCC_QEMU: the QEMU to take.
 USAGE
 }
 
-# It may have been called by a link.
-here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")" && pwd -P)
-bundle=${here%/*}
-state=$bundle.state
-own=$state/$flavour
-# Where the bundle lies among others' files, one of them may have made it, with a configuration of ssh in it.
-[ -z "$(find "$state" -prune ! -user "$(id -u)" 2>/dev/null)" ] || refuse "$state is not yours"
-mask=$(umask)
-umask 077
-
+find_place
 dry='' all='' no_build='' given='' given_secrets='' moved_ports='' result_option='' accel_option='' timeout=''
 grace=10
 command=
@@ -80,41 +71,15 @@ while [ "$#" -gt 0 ]; do
         accel_option=$value
         ;;
     --timeout | --grace)
-        case $value in '' | *[!0-9]* | ????????*) refuse "$option takes seconds" ;; esac
-        # In arithmetic of the shell, 010 is eight.
-        value=${value#"${value%%[!0]*}"}
-        value=${value:-0}
+        seconds "$option" "$value"
         if [ "$option" = --grace ]; then grace=$value; else timeout=$value; fi
         ;;
-    --secret)
-        case $value in ?*=?*) ;; *) refuse "--secret takes NAME=FILE" ;; esac
-        printf '%s\n' "$secrets" | cut -d ' ' -f 1 | grep -qxF -- "${value%%=*}" || refuse "no secret is called ${value%%=*}"
-        [ -r "${value#*=}" ] || refuse "cannot read ${value#*=}"
-        given_secrets="$given_secrets$value
-"
-        ;;
-    --port)
-        case $value in ?*=?*) ;; *) refuse "--port takes PORT=OTHER" ;; esac
-        case ${value#*=} in *[!0-9]* | 0* | ??????*) refuse "--port takes PORT=OTHER" ;; esac
-        [ "${value#*=}" -le 65535 ] || refuse "there is no port ${value#*=}"
-        case " $ports " in *" ${value%%=*} "*) ;; *) refuse "port ${value%%=*} is not published; these are: $ports" ;; esac
-        moved_ports="$moved_ports$value
-"
-        ;;
+    --secret) take_secret_option "$value" ;;
+    --port) take_port_option "$value" ;;
     esac
 done
 
-if [ -z "$command" ]; then
-    usage >&2
-    exit 2
-fi
-if [ "$command" = help ]; then
-    usage
-    exit 0
-fi
-[ ! -e "$bundle/$journal" ] ||
-    refuse "a compile of this bundle was interrupted: run \`nxcc compile\` on it again, then this"
-
+need_command
 find_result
 case $command in
 build | pack | up | down)
@@ -133,5 +98,5 @@ console) do_console "$@" ;;
 logs) do_logs "$@" ;;
 fetch) do_fetch "$@" ;;
 test) do_test "$@" ;;
-*) refuse "no command $command (\`run help\` lists them)" ;;
+*) no_command ;;
 esac
