@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tarfile
 from typing import TYPE_CHECKING
 
 import docker_environments as make
@@ -65,7 +66,7 @@ def stub(folder: Path, server: str, answer: str, compose: str = "2.26.1", name: 
 def only(folder: Path) -> str:
     """A PATH with the machine's tools, and no engine."""
     folder.mkdir()
-    for tool in ("sh", "sed", "cut", "grep", "cksum", "tr", "readlink", "dirname", "head", "tail", "cat"):
+    for tool in ("sh", "sed", "cut", "grep", "cksum", "tr", "readlink", "dirname", "head", "tail", "cat", "id", "find"):
         (folder / tool).symlink_to(need(tool))
     return str(folder)
 
@@ -99,10 +100,13 @@ def test_help_and_wrong_usage(odd: Path, shell: str) -> None:
         ("nonsense",): "no command nonsense",
         ("--what", "up"): "no option --what",
         ("up", "--timeout", "soon"): "--timeout takes seconds",
+        ("up", "--timeout=9999999999"): "--timeout takes seconds",
         ("up", "--timeout"): "--timeout needs a value",
         ("up", "--secret", "token=/x"): "no secret is called token",
         ("up", "--secret", "key=/no/such/file"): "cannot read /no/such/file",
         ("up", "--port", "1=2"): "port 1 is not published; these are: 8080 8081",
+        ("up", "--port", "8080=09"): "--port takes PORT=OTHER",
+        ("up", "--port", "8080=65536"): "there is no port 65536",
         ("up", "--cgroup", "v3"): "--cgroup takes",
         ("ssh",): "ssh NODE [COMMAND]",
         ("ssh", "c"): "no node is called c; there are: a1 a2 b",
@@ -247,3 +251,27 @@ def test_project_names_follow_the_bundles_place(tmp_path: Path) -> None:
     assert run(make.write(tmp_path / "one", made), "--dry-run", "up", PATH=path).stdout == outputs[0]
     bad = run(tmp_path / "one/docker/run", "--project", "No", "up", "--dry-run", PATH=path)
     assert "No is no project name" in bad.stderr
+
+
+def test_the_state_is_the_users_own(odd: Path) -> None:
+    """Another user's would hold commands and secrets; who calls sudo is no other."""
+    state = odd.parents[1].with_name("it's a $bundle.state")
+    state.mkdir()
+    nobody = 65534
+    os.chown(state, nobody, nobody)
+    done = run(odd, "--dry-run", "--engine", "/no/such", "build")
+    assert (done.returncode, done.stderr) == (2, f"docker/run: {state} is not yours\n")
+    assert "is not yours" not in run(odd, "--dry-run", "build", SUDO_UID=str(nobody)).stderr
+
+
+def test_an_archive_is_a_file_whatever_its_name(odd: Path, tmp_path: Path) -> None:
+    """To tar, `host:file` is on another machine."""
+    state = odd.parents[1].with_name("it's a $bundle.state") / "docker"
+    (state / "images").mkdir(parents=True)
+    (state / "images.txt").write_text("")
+    (state / "built").write_text("of another version\n")
+    done = subprocess.run(
+        ["sh", str(odd), "--no-build", "pack", "host:file"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert tarfile.is_tarfile(tmp_path / "host:file")

@@ -183,7 +183,7 @@ def test_wrong_usage(tmp_path: Path) -> None:
 def test_a_machine_without_nix(tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
-    for tool in ("sed", "grep", "head", "cut", "dirname", "mkdir", "chmod", "rm", "date", "cat", "tr"):
+    for tool in ("sed", "grep", "head", "cut", "dirname", "mkdir", "chmod", "rm", "date", "cat", "tr", "id", "find"):
         (tools / tool).symlink_to(need(tool))
     done = run(bundle(tmp_path), "test", PATH=str(tools))
     assert done.returncode == 2

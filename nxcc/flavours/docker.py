@@ -23,10 +23,12 @@ HOST = "/run/nxcc/host"
 # `run` is the rendered run.sh.j2 (what depends on the environment) and these templates as they are, in this order.
 RUN_PARTS = (
     "run/base",
+    "run/options",
     "docker/engine",
     "run/built",
     "docker/images",
     "run/secrets",
+    "run/ports",
     "docker/up",
     "docker/down",
     "run/fetch",

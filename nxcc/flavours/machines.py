@@ -29,6 +29,7 @@ RUN_PARTS = (
     "run/copy",
     "vm/build",
     "run/secrets",
+    "run/ports",
     "run/ssh",
     "vm/qemu",
     "vm/prepare",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME = "nixos-test"
 
 # `run` is the rendered run.sh.j2 (what depends on the environment) and these templates as they are, in this order.
-RUN_PARTS = ("run/base", "nixos-test/main")
+RUN_PARTS = ("run/base", "run/options", "nixos-test/main")
 
 MEMORY = 1024
 """MiB of a node whose role does not say: what nix/flavours/nixos-test.nix gives."""

@@ -90,7 +90,7 @@ find_project() {
 export_settings() {
     export NXCC_PROJECT="$project" NXCC_STATE="$own"
     for port in $ports; do
-        to=$(sed -n "s/^$port //p" "$own/ports" 2>/dev/null | tail -n 1)
+        to=$(moved_to "$port")
         [ -z "$to" ] || export "NXCC_PORT_$port=$to"
     done
     while read -r role name; do

@@ -83,14 +83,5 @@ load_base() {
 do_pack() {
     [ "$store" = image ] || refuse "with \`store host\` the systems live in this machine's /nix/store: nothing to pack"
     need_build
-    to=${1:-$own/$environment-docker.tar}
-    folder=${bundle##*/}
-    set -- "$folder" "$folder.state/docker/built" "$folder.state/docker/images.txt" "$folder.state/docker/images"
-    if [ -n "$dry" ]; then
-        act tar -C "${bundle%/*}/" -cf "$to" -- "$@"
-        return 0
-    fi
-    tar -C "${bundle%/*}/" -cf "$to.new" -- "$@"
-    mv -f -- "$to.new" "$to"
-    say "packed $to: unpack it on the other machine, then $folder/docker/run up"
+    pack_archive "${1:-}" "the other machine" built images.txt images
 }

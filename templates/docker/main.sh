@@ -32,14 +32,7 @@ NXCC_PROJECT, NXCC_ENGINE, NXCC_IGNORE_LINKS=yes: as the options. NXCC_IMAGE_ROL
 USAGE
 }
 
-# It may have been called by a link.
-here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")" && pwd -P)
-bundle=${here%/*}
-state=$bundle.state
-own=$state/$flavour
-mask=$(umask)
-umask 077
-
+find_place
 dry='' all='' no_build='' given='' preset='' given_secrets='' moved_ports=''
 timeout=300
 project=${NXCC_PROJECT:-}
@@ -84,36 +77,15 @@ while [ "$#" -gt 0 ]; do
         esac
         ;;
     --timeout)
-        case $value in '' | *[!0-9]*) refuse "--timeout takes seconds" ;; esac
+        seconds "$option" "$value"
         timeout=$value
         ;;
-    --secret)
-        case $value in ?*=?*) ;; *) refuse "--secret takes NAME=FILE" ;; esac
-        printf '%s\n' "$secrets" | cut -d ' ' -f 1 | grep -qxF -- "${value%%=*}" || refuse "no secret is called ${value%%=*}"
-        [ -r "${value#*=}" ] || refuse "cannot read ${value#*=}"
-        given_secrets="$given_secrets$value
-"
-        ;;
-    --port)
-        case $value in ?*=?*) ;; *) refuse "--port takes PORT=OTHER" ;; esac
-        case " $ports " in *" ${value%%=*} "*) ;; *) refuse "port ${value%%=*} is not published; these are: $ports" ;; esac
-        moved_ports="$moved_ports$value
-"
-        ;;
+    --secret) take_secret_option "$value" ;;
+    --port) take_port_option "$value" ;;
     esac
 done
 
-if [ -z "$command" ]; then
-    usage >&2
-    exit 2
-fi
-if [ "$command" = help ]; then
-    usage
-    exit 0
-fi
-[ ! -e "$bundle/$journal" ] ||
-    refuse "a compile of this bundle was interrupted: run \`nxcc compile\` on it again, then this"
-
+need_command
 find_presets
 case $command in
 build | pack | load | up | down)
@@ -146,5 +118,5 @@ compose)
     ready_engine
     compose "$@"
     ;;
-*) refuse "no command $command (\`run help\` lists them)" ;;
+*) no_command ;;
 esac

@@ -169,12 +169,6 @@ try_queue() {
 # The image's name in docker-compose.yml: ROLE
 image_of() { printf 'nxcc/%s-%s:latest' "$environment" "$1" | tr '[:upper:]' '[:lower:]'; }
 
-# Ports that --port moves stay moved until `down`.
-keep_ports() {
-    [ -z "$dry" ] && [ -n "$moved_ports" ] || return 0
-    printf '%s\n' "$moved_ports" | sed '/^$/d; s/=/ /' >>"$own/ports"
-}
-
 do_status() {
     [ -n "${cgroup_case:-}" ] || ready_engine
     states=$("$engine" ps -a --filter "label=com.docker.compose.project=$project" \

@@ -139,13 +139,7 @@ Exit: 0 passed, 1 something failed, 2 wrong usage or something is missing on thi
 USAGE
 }
 
-# It may have been called by a link.
-here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")" && pwd -P)
-bundle=${here%/*}
-state=$bundle.state
-own=$state/$flavour
-umask 077
-
+find_place
 dry='' all=''
 output=/dev/null
 command=
@@ -164,16 +158,7 @@ while [ "$#" -gt 0 ]; do
     esac
 done
 
-if [ -z "$command" ]; then
-    usage >&2
-    exit 2
-fi
-if [ "$command" = help ]; then
-    usage
-    exit 0
-fi
-[ ! -e "$bundle/$journal" ] ||
-    refuse "a compile of this bundle was interrupted: run \`nxcc compile\` on it again, then this"
+need_command
 
 case $command in
 build | test | here | interactive)
@@ -189,5 +174,5 @@ test) do_test "$@" ;;
 here) do_here "$@" ;;
 interactive) do_interactive "$@" ;;
 down) do_down ;;
-*) refuse "no command $command (\`run help\` lists them)" ;;
+*) no_command ;;
 esac

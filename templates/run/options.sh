@@ -7,8 +7,10 @@ find_place() {
     bundle=${here%/*}
     state=$bundle.state
     own=$state/$flavour
-    # Where the bundle lies among others' files, one of them may have made it, with a configuration of ssh in it.
-    [ -z "$(find "$state" -prune ! -user "$(id -u)" 2>/dev/null)" ] || refuse "$state is not yours"
+    # Where the bundle lies among others' files, one of them may have made it, with a configuration of ssh in it. Who calls
+    # sudo is no other.
+    user=$(id -u)
+    [ -z "$(find "$state" -prune ! -user "$user" ! -user "${SUDO_UID:-$user}" 2>/dev/null)" ] || refuse "$state is not yours"
     # shellcheck disable=SC2034 # what `fetch` brings is the user's to share
     mask=$(umask)
     umask 077
@@ -20,25 +22,6 @@ seconds() {
     # In arithmetic of the shell, 010 is eight.
     value=${2#"${2%%[!0]*}"}
     value=${value:-0}
-}
-
-# Where a secret is read from: NAME=FILE
-take_secret_option() {
-    case $1 in ?*=?*) ;; *) refuse "--secret takes NAME=FILE" ;; esac
-    printf '%s\n' "$secrets" | cut -d ' ' -f 1 | grep -qxF -- "${1%%=*}" || refuse "no secret is called ${1%%=*}"
-    [ -r "${1#*=}" ] || refuse "cannot read ${1#*=}"
-    given_secrets="$given_secrets$1
-"
-}
-
-# A port of this machine that leads to a node, published elsewhere: PORT=OTHER
-take_port_option() {
-    case $1 in ?*=?*) ;; *) refuse "--port takes PORT=OTHER" ;; esac
-    case ${1#*=} in *[!0-9]* | 0* | ??????*) refuse "--port takes PORT=OTHER" ;; esac
-    [ "${1#*=}" -le 65535 ] || refuse "there is no port ${1#*=}"
-    case " $ports " in *" ${1%%=*} "*) ;; *) refuse "port ${1%%=*} is not published; these are: $ports" ;; esac
-    moved_ports="$moved_ports$1
-"
 }
 
 # Ends here without a command, for `help`, and where the bundle is half of an older one.

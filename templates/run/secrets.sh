@@ -56,6 +56,15 @@ public_half() {
     fi
 }
 
+# --secret names the file that a secret is read from: NAME=FILE
+take_secret_option() {
+    case $1 in ?*=?*) ;; *) refuse "--secret takes NAME=FILE" ;; esac
+    printf '%s\n' "$secrets" | cut -d ' ' -f 1 | grep -qxF -- "${1%%=*}" || refuse "no secret is called ${1%%=*}"
+    [ -r "${1#*=}" ] || refuse "cannot read ${1#*=}"
+    given_secrets="$given_secrets$1
+"
+}
+
 # The file that --secret names for a secret: NAME
 given_file() { printf '%s\n' "$given_secrets" | sed -n "s/^$1=//p" | tail -n 1; }
 

@@ -120,7 +120,7 @@ NODES
 shown_ports() {
     printf '%s\n' "$published" | while read -r of protocol at port to; do
         [ "$of" = "$1" ] || continue
-        moved=$(sed -n "s/^$port //p" "$own/ports" 2>/dev/null | tail -n 1)
+        moved=$(moved_to "$port")
         printf '%s:%s->%s/%s ' "$at" "${moved:-$port}" "$to" "$protocol"
     done
 }

@@ -58,12 +58,6 @@ prepare_node() {
     fi
 }
 
-# Ports that --port moves stay moved until `down`.
-keep_ports() {
-    [ -n "$moved_ports" ] || return 0
-    printf '%s\n' "$moved_ports" | sed '/^$/d; s/=/ /' >>"$own/ports" || die "cannot write in $own"
-}
-
 # Changes when a node would boot something else, or otherwise: NODE ROLE
 what_boots() {
     from=$result/roles/$2

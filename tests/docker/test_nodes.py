@@ -187,6 +187,10 @@ def test_commands_about_single_nodes(trio: Bundle, tmp_path: Path) -> None:
     to = trio.folder.parent / "fetched"
     assert trio.run("fetch", "server:/run/a b/", str(to)).returncode == 0
     assert (to / "a b/c/d").read_text() == "fetched\n"
+    # What is fetched is for whom the user's umask says, not for the launcher's eyes only.
+    mask = os.umask(0o22)
+    os.umask(mask)
+    assert to.stat().st_mode & 0o777 == 0o777 & ~mask
     lacking = trio.run("fetch", "server:/no/such", str(to))
     assert lacking.returncode == 1
     assert "cannot fetch /no/such of server" in lacking.stderr
