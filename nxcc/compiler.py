@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nxcc import __version__
 from nxcc.diagnostics.core import InputError, Log
-from nxcc.flavours import PLANNED, find, names
+from nxcc.flavours import find, names
 from nxcc.flavours.honour import unhonoured
 from nxcc.model.check import check
 from nxcc.model.evaluate import evaluate
@@ -132,8 +132,7 @@ def _front(
         program = load(path, log, source)
     except InputError:
         return None, []
-    known = (*names(), *sorted(PLANNED))
-    environment = evaluate(program, log, parameters=parameters, setup=setup, find=_facts, flavours=known)
+    environment = evaluate(program, log, parameters=parameters, setup=setup, find=_facts, flavours=names())
     if environment is None or log.failed:
         return environment, []
     check(environment, log)
@@ -142,8 +141,6 @@ def _front(
 
 def _facts(name: str) -> FlavourFacts | None:
     """What the model must know of a flavour."""
-    if name in PLANNED:
-        return FlavourFacts(None)
     flavour = find(name)
     return FlavourFacts(flavour.settings, flavour.role_settings) if flavour else None
 
@@ -158,11 +155,8 @@ def _wanted(environment: Environment, flavours: Sequence[str], log: Log) -> list
         if flavour is None:
             from nxcc.diagnostics.nearest import did_you_mean
 
-            if name in PLANNED:
-                log.add("NX0710", None, name=name, help=f"it compiles {', '.join(names())}")
-            else:
-                near = did_you_mean(name, names()) or f"the flavours are {', '.join(names())}"
-                log.add("NX0701", None, name=name, help=near)
+            near = did_you_mean(name, names()) or f"the flavours are {', '.join(names())}"
+            log.add("NX0701", None, name=name, help=near)
             continue
         if unhonoured(environment, flavour, log, leave_out=name not in flavours):
             planned.append(flavour)

@@ -68,21 +68,6 @@ def test_errors_are_values(source: str) -> None:
     assert compile_file(source, ["nothing"]).diagnostics[-1].code == "NX0701"
 
 
-def test_flavours_to_come(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names that the language knows before there is a flavour: settings are kept, `on` may name it, no compile does."""
-    for module in ("nxcc.compiler", "nxcc.flavours"):
-        monkeypatch.setattr(f"{module}.PLANNED", frozenset(("cloud",)))
-    text = SOURCE + "flavour cloud { zone 1 }\nrole other { on cloud, docker { packages htop } }\n"
-    made = compile_file(source, ["docker"], source=text)
-    assert made.ok
-    (note,) = [diagnostic for diagnostic in made.diagnostics if diagnostic.code == "NX0706"]
-    assert (note.severity, note.notes) == ("note", ("its settings are kept, and not checked",))
-    assert made.environment is not None
-    assert made.environment.settings[-1].flavour == "cloud"
-    made = compile_file(source, ["cloud", "docker"], source=text)
-    assert [d.code for d in made.diagnostics if d.severity == "error"] == ["NX0710"]
-
-
 def test_a_missing_file_is_the_callers() -> None:
     with pytest.raises(FileNotFoundError):
         check_file("missing.nxc")

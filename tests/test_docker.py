@@ -11,7 +11,7 @@ import yaml
 from ruamel.yaml import YAML
 from tools import need
 
-from nxcc.flavours import BUILTIN, PLANNED, find, names
+from nxcc.flavours import BUILTIN, find, names
 from nxcc.flavours.base import Flavour
 from nxcc.flavours.docker import CGROUP_CASES, Docker, health_check
 
@@ -36,14 +36,12 @@ def compose(environment: Environment) -> dict[str, Any]:
 # The table of flavours
 
 
-def test_built_in_flavours_are_found_and_planned_ones_are_not() -> None:
+def test_built_in_flavours_are_found_and_others_are_not() -> None:
     assert names() == tuple(BUILTIN)
     for name in names():
         found = find(name)
         assert isinstance(found, Flavour)
         assert found.name == name
-    assert not PLANNED & set(names())
-    assert all(find(name) is None for name in PLANNED)
     assert find("no-such-flavour") is None
 
 

@@ -18,7 +18,7 @@ CODES = sorted(code for code in CATALOGUE if "NX04" <= code < "NX0505" or code >
 # What needs several files, or comes from the command line or the bundle, has no example.
 WITHOUT_EXAMPLES = (
     *("NX0502", "NX0503", "NX0504"),
-    *("NX0704", "NX0706", "NX0707", "NX0710"),
+    *("NX0704", "NX0707"),
     *("NX0801", "NX0802", "NX0803", "NX0804", "NX0805"),
     *("NX1001", "NX1002", "NX1003"),
 )

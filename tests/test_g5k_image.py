@@ -12,6 +12,8 @@ from grid5000 import descriptions
 from ruamel.yaml import YAML
 from tools import need
 
+from nxcc.compiler import compile_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -150,6 +152,17 @@ def test_another_processor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "oar"),
+    [("90min", "1:30:00"), ("2d", "48:00:00"), ('"2:30"', "2:30:00"), ('"62:00:01"', "62:00:01"), ("61s", "0:01:01")],
+)
+def test_walltimes(tmp_path: Path, written: str, oar: str) -> None:
+    source = f"environment lab\nflavour g5k-ramdisk {{ walltime {written} }}\nrole a"
+    made = compile_file("env.nxc", ["g5k-ramdisk"], source=source)
+    (run,) = [file.content.decode() for file in made.files if file.path == "g5k-ramdisk/run"]
+    assert f"walltime={oar}\n" in run
+
+
+@pytest.mark.parametrize(
     ("setting", "code", "said"),
     [
         ("clutser dahu", "NX0702", "no setting `clutser`"),
@@ -158,6 +171,8 @@ def test_another_processor(tmp_path: Path) -> None:
         ("walltime 2", "NX0703", "a duration"),
         ("walltime 30s", "NX0703", "a minute at least"),
         ("walltime 1500ms", "NX0703", "whole seconds"),
+        ('walltime "2:60"', "NX0703", "a duration"),
+        ('walltime "0:00:59"', "NX0703", "a minute at least"),
         ("queue fast", "NX0703", "`default` or `production`"),
         ('job-types "a;b"', "NX0703", "types of an OAR job"),
         ('properties "a}"', "NX0703", "a condition in SQL"),

@@ -49,7 +49,7 @@ FILES = {
     "common.nxc": "profile common { packages git }\n",
     "composition.nix": "{ pkgs, ... }: { roles = { server = { }; }; }\n",
 }
-ALLOWED = {"NX0802", "NX0706", "NX0705"}
+ALLOWED = {"NX0802", "NX0705"}
 """No lock, a flavour that is not there yet, and what docker cannot honour: said on the page."""
 
 

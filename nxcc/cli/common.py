@@ -165,10 +165,6 @@ def wanted(names: Sequence[str] | None) -> tuple[str, ...]:
             from nxcc.flavours import find
 
             if find(name) is None:
-                from nxcc.flavours import PLANNED
-
-                if name in PLANNED:
-                    misuse(f"flavour `{name}` is not in this release of nxcc yet", *flavour_list())
                 misuse(f"no flavour has the name `{name}`", *closest(name, (*flavour_names(), ALL)), *flavour_list())
         if name not in found:
             found.append(name)

@@ -124,11 +124,9 @@ CATALOGUE: dict[str, Entry] = {
     "NX0703": Entry("error", "setting `{name}` takes {expected}"),
     "NX0704": Entry("error", "flavour `{flavour}` cannot honour {what}"),
     "NX0705": Entry("warning", "flavour `{flavour}` does not honour {what}"),
-    "NX0706": Entry("note", "this nxcc does not compile flavour `{name}` yet"),
     "NX0707": Entry("warning", "flavour `{name}` is left out"),
     "NX0708": Entry("error", "these statements hold in no flavour"),
     "NX0709": Entry("error", "setting `{name}` of flavour `{flavour}` cannot stand in a role"),
-    "NX0710": Entry("error", "this nxcc does not compile flavour `{name}` yet"),
     # Bundles and locks
     "NX0801": Entry("error", "`{path}` was edited by hand"),
     "NX0802": Entry("note", "the inputs are not locked"),

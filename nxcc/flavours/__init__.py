@@ -27,10 +27,6 @@ BUILTIN: dict[str, tuple[str, str]] = {
     "execo": ("nxcc.flavours.execo", "Execo"),
 }
 
-# Names that the language knows (`on vm { … }` is no typing error) and this release does not compile.
-PLANNED: frozenset[str] = frozenset()
-
-
 def names() -> tuple[str, ...]:
     """The built-in flavours, in their order."""
     return tuple(BUILTIN)
@@ -47,8 +43,6 @@ def find(name: str) -> Flavour | None:
         module, attribute = BUILTIN[name]
         made: Flavour = getattr(import_module(module), attribute)()
         return made
-    if name in PLANNED:
-        return None
     return _from_entry_points(name)
 
 

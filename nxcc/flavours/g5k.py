@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nxcc.flavours.base import Flavour, Setting, secrets_of
 from nxcc.flavours.machines import waits
 from nxcc.model.environment import holds
-from nxcc.model.values import Quantity
+from nxcc.model.settings import seconds_of
 from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -178,8 +178,7 @@ def extra_parameters(environment: Environment, role: Role, flavour: str) -> list
 def walltime(environment: Environment, flavour: str) -> str:
     """The walltime as OAR reads it: H:MM:SS."""
     values = values_of(environment, flavour, "walltime")
-    value = values[0] if values else None
-    seconds = int(value.amount) // 1000 if isinstance(value, Quantity) else 3600
+    seconds = (seconds_of(values[0]) if values else None) or 3600
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 

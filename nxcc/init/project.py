@@ -132,9 +132,9 @@ def _nxc(source: Source, content: Mapping[str, Any], draft: Draft) -> tuple[str,
 
 def _flavour(name: str) -> bool:
     """Whether nxcc knows a flavour."""
-    from nxcc.flavours import PLANNED, find
+    from nxcc.flavours import find
 
-    return name in PLANNED or find(name) is not None
+    return find(name) is not None
 
 
 class _Flake:

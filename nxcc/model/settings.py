@@ -23,7 +23,7 @@ KINDS = {
     "bool": "true or false",
     "size": "a size such as 2GiB",
     "duration": "a duration such as 2h",
-    "walltime": "a duration of whole seconds, a minute at least, such as 2h",
+    "walltime": 'a duration of whole seconds, a minute at least: 2h, 90min or "2:30:00"',
 }
 
 
@@ -50,11 +50,10 @@ class Setting(NamedTuple):
 class FlavourFacts(NamedTuple):
     """What the model must know of a flavour.
 
-    ``settings`` is None where this nxcc knows no more than the flavour's name; ``in_roles`` are the names of those
-    that may stand in a role.
+    ``in_roles`` are the names of the settings that may stand in a role.
     """
 
-    settings: tuple[Setting, ...] | None
+    settings: tuple[Setting, ...]
     in_roles: tuple[str, ...] = ()
 
 
@@ -83,8 +82,6 @@ class SettingsReader:
         if facts is None:
             return None
         flavour = statement.flavour.text
-        if facts.settings is None:
-            self.log.add("NX0706", statement.flavour.span, name=flavour, notes="its settings are kept, and not checked")
         values = []
         seen: set[str] = set()
         for setting in statement.settings:
@@ -95,18 +92,17 @@ class SettingsReader:
             found = tuple(word_or_value(self.evaluator, value, scope) for value in setting.values)
             if any(isinstance(value, Unknown) for value in found):
                 continue
-            if facts.settings is not None:
-                rule = next((rule for rule in facts.settings if rule.name == name), None)
-                if rule is None:
-                    known = [rule.name for rule in facts.settings]
-                    near = did_you_mean(name, known) or f"its settings are {', '.join(known) or 'none'}"
-                    self.log.add("NX0702", setting.name.span, flavour=flavour, name=name, help=near)
-                    continue
-                if in_role and name not in facts.in_roles:
-                    self.log.add("NX0709", setting.name.span, flavour=flavour, name=name, help="set it at top level")
-                    continue
-                if not self._fits(rule, setting, found):
-                    continue
+            rule = next((rule for rule in facts.settings if rule.name == name), None)
+            if rule is None:
+                known = [rule.name for rule in facts.settings]
+                near = did_you_mean(name, known) or f"its settings are {', '.join(known) or 'none'}"
+                self.log.add("NX0702", setting.name.span, flavour=flavour, name=name, help=near)
+                continue
+            if in_role and name not in facts.in_roles:
+                self.log.add("NX0709", setting.name.span, flavour=flavour, name=name, help="set it at top level")
+                continue
+            if not self._fits(rule, setting, found):
+                continue
             values.append((name, found, setting.span))
         return e.Settings(flavour, tuple(values), statement.span)
 
@@ -157,13 +153,23 @@ def _is(value: Value, kind: str) -> bool:
     if kind == "int":
         return isinstance(value, int) and not isinstance(value, bool)
     if kind == "walltime":
-        return (
-            _is(value, "duration")
-            and isinstance(value, Quantity)
-            and not value.amount % 1000
-            and value.amount >= 60_000
-        )
+        seconds = seconds_of(value)
+        return seconds is not None and seconds >= 60
     return isinstance(value, Quantity) and value.dimension == kind
+
+
+def seconds_of(value: Value) -> int | None:
+    """The seconds of a walltime: a duration, or H:MM or H:MM:SS as OAR writes it. None for anything else."""
+    if isinstance(value, Quantity):
+        seconds, rest = divmod(value.amount, 1000)
+        return None if rest or value.dimension != "duration" else int(seconds)
+    if isinstance(value, str):
+        import re
+
+        if found := re.fullmatch(r"([0-9]{1,5}):([0-5][0-9])(?::([0-5][0-9]))?", value):
+            hours, minutes, more = (int(part or 0) for part in found.groups())
+            return hours * 3600 + minutes * 60 + more
+    return None
 
 
 def _within(value: Value, rule: Setting) -> bool:
