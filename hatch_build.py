@@ -1,4 +1,4 @@
-"""Build hook: puts the parser's tables into the wheel, so that no start of nxcc has to make them."""
+"""Build hook: puts the parser's tables and the compiled templates into the wheel, so that no start has to make them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-TABLES = "nxcc/data/nxc.tables"
 
-
-class Tables(BuildHookInterface):  # type: ignore[type-arg]
-    """Writes the tables of grammar/nxc.lark with the lark at hand; an installation with another lark ignores them."""
+class Prepared(BuildHookInterface):  # type: ignore[type-arg]
+    """Writes both with the lark and the Jinja2 at hand; an installation with other ones ignores them."""
 
     _folder = ""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Make the tables in a folder of their own and have them included; an editable install needs none."""
+        """Make them in a folder of their own and have them included; an editable install needs none."""
         if version == "editable":
             return
-        self._folder = tempfile.mkdtemp(prefix="nxcc-tables-")
-        path = os.path.join(self._folder, os.path.basename(TABLES))
+        self._folder = tempfile.mkdtemp(prefix="nxcc-build-")
+        tables = os.path.join(self._folder, "nxc.tables")
         sys.path.insert(0, self.root)  # nxcc is not installed yet
         try:
+            from nxcc.emit.shell import precompile
             from nxcc.syntax.parser import build_tables
 
-            build_tables(path)
+            build_tables(tables)
+            modules = precompile(self._folder)
         finally:
             sys.path.remove(self.root)
-        build_data["force_include"][path] = TABLES
+        for path in (tables, modules):
+            build_data["force_include"][path] = f"nxcc/data/{os.path.basename(path)}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the folder."""

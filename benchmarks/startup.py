@@ -37,6 +37,10 @@ def main() -> int:
         commands = {
             "check": ([*program, "check", EXAMPLE], 1.0),
             "compile --flavour all": ([*program, "compile", EXAMPLE, "--flavour", "all", "-o", f"{folder}/k3s"], 1.6),
+            "compile --flavour g5k-image": (
+                [*program, "compile", EXAMPLE, "--flavour", "g5k-image", "-o", f"{folder}/image"],
+                1.4,
+            ),
             "--help": ([*program, "--help"], 0.65),
         }
         return report(baseline, commands, chosen.runs)

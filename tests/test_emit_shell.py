@@ -110,11 +110,3 @@ sleep {{ 3 | number }} {{ half | number }}
 def test_templates_refuse(tmp_path: Path, template: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         rendered(tmp_path, template, text="a b", endless=float("inf"))
-
-
-def test_the_default_folder_is_the_templates_of_nxcc() -> None:
-    from nxcc.resources import resource
-
-    loader = templates().loader
-    assert isinstance(loader, jinja2.FileSystemLoader)
-    assert loader.searchpath == [resource("templates")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 
 _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_"
 _MARKDOWN = frozenset("\\`*_[]<>&|~!#$")
+_MODULES = "templates-jinja2-%s"
 
 
 def word(text: str) -> str:
@@ -51,8 +54,12 @@ class Quoted(str):
     __slots__ = ()
 
 
+@cache
 def templates(folder: str = "") -> jinja2.Environment:
     """Jinja2 over nxcc's template folder, or ``folder``.
+
+    nxcc's own are loaded as the modules that ``precompile`` made of them, where these are of the Jinja2 at hand:
+    compiling them takes as long as all the rest of a compile.
 
     Every inserted value must come out of a filter, else rendering raises TypeError: ``sh`` (a shell word),
     ``shwords`` (several), ``comment`` (for a ``#`` line), ``number``, ``md`` (Markdown prose). What is missing raises
@@ -80,9 +87,11 @@ def templates(folder: str = "") -> jinja2.Environment:
             raise TypeError(f"{values!r} is one word; shwords takes a list")
         return Quoted(words([_text(value) for value in values]))
 
+    modules = resource(_MODULES % getattr(jinja2, "__version__", "unknown"))
+    compiled = not folder and os.path.isdir(modules)
     # Scripts and prose: HTML's escapes would only damage them.
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder or resource("templates")),
+        loader=jinja2.ModuleLoader(modules) if compiled else jinja2.FileSystemLoader(folder or resource("templates")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -94,6 +103,20 @@ def templates(folder: str = "") -> jinja2.Environment:
         sh=text_filter(word), shwords=shwords, comment=text_filter(comment), md=text_filter(markdown), number=_number
     )
     return environment
+
+
+def precompile(folder: str) -> str:
+    """Write nxcc's templates as Python modules, for the wheel; returns their folder, which is made in ``folder``.
+
+    Its name has the version of Jinja2, whose private names they import. Raises jinja2.TemplateSyntaxError.
+    """
+    from importlib.metadata import version
+
+    from nxcc.resources import resource
+
+    target = os.path.join(folder, _MODULES % version("jinja2"))
+    templates(resource("templates")).compile_templates(target, extensions=["j2"], zip=None, ignore_errors=False)
+    return target
 
 
 def _text(value: object) -> str:
