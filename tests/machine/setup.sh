@@ -15,7 +15,6 @@ root=$work/root
 # The mirror that this machine takes Debian from; without one debootstrap has its own default.
 mirror=$(sed -n 's,^URIs: *\([^ ]*/debian\)/*$,\1,p; s,^deb \(\[[^]]*\] \)*\([a-z]*://[^ ]*/debian\)/* .*,\2,p' \
     /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
-mirror=${mirror:-http://deb.debian.org/debian}
 suite=bookworm
 packages=systemd,systemd-sysv,udev,dbus,openssh-server,iproute2,iptables,iputils-ping,kmod,busybox-static
 # For stage 1, with what they depend on; and for the nodes, which load them by name.
@@ -39,10 +38,11 @@ install_tools() {
     apt-get install -q -y --no-install-recommends $missing
 }
 
-# apt-get of this machine for Debian's packages, whatever this machine's own are.
+# apt-get of this machine for Debian's packages, whatever this machine's own are, from where debootstrap took its own.
 debian() {
     mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
-    printf 'deb [signed-by=%s] %s %s main\n' "$root/usr/share/keyrings/debian-archive-keyring.gpg" "$mirror" "$suite" >"$work/apt/sources.list"
+    sed -n "s,^deb \(\[[^]]*\] \)*\([a-z]*://.*\),deb [signed-by=$root/usr/share/keyrings/debian-archive-keyring.gpg] \2,p" \
+        "$root/etc/apt/sources.list" >"$work/apt/sources.list"
     command=$1
     shift
     "$command" -q -o APT::Architecture=amd64 -o APT::Sandbox::User=root -o Dir::Etc::SourceList="$work/apt/sources.list" \
@@ -157,7 +157,7 @@ make() {
     if [ -n "${1:-}" ]; then
         cp -a --reflink=auto "$1" "$root"
     else
-        debootstrap --variant=minbase --include="$packages" "$suite" "$root" "$mirror"
+        debootstrap --variant=minbase --include="$packages" "$suite" "$root" ${mirror:+"$mirror"}
     fi
     fetch_kernel
     make_tree
