@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import g5k_environments as make
 import pytest
-from grid5000.frontend import Frontend
+from grid5000 import lab as base
+from grid5000.lab import fine, lab_source
 from tools import need
 
 if TYPE_CHECKING:
@@ -22,28 +23,20 @@ A, B = "a" * 32, "b" * 32
 
 
 def source(more: str = "") -> str:
-    return make.lab(more).replace("g5k-image", NAME).replace("; compression xz", "")
+    return lab_source(NAME, more)
 
 
-class Lab:
-    """A bundle in the home of a frontend, its store built."""
+class Lab(base.Lab):
+    """A laboratory with its store on the file server, built."""
 
     def __init__(self, folder: Path, more: str = "") -> None:
-        self.frontend = Frontend(folder / "site", {"dahu": {"nodes": 4, "cores": 1}})
-        self.folder = folder
-        self.run = make.write(source(more), self.frontend.home / "lab", NAME)
-        self.own = self.frontend.home / "lab.state" / NAME
+        super().__init__(folder, source(more), NAME)
         self.place = self.frontend.home / "nxcc-store" / "lab"
         self.build("one", "glibc", "web")
 
     def build(self, name: str, *paths: str) -> None:
         """What the next build gives."""
-        made = make.nfs_store(self.folder / name, ROLES, paths)
-        self.frontend.program("nix-build", f'#!/bin/sh\n[ "$3" = {NAME} ] || exit 9\necho "{made}"\n')
-
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        options = [] if words[0] == "ssh" else ["--pause", "0.1"]
-        return self.frontend.run([str(self.run), *options, *words], timeout=300)
+        self.builds(make.nfs_store(self.folder / name, ROLES, paths))
 
 
 @pytest.fixture
@@ -51,11 +44,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     made = Lab(tmp_path)
     yield made
     made("down")
-
-
-def fine(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
 
 
 def test_from_the_build_to_ready_and_back(lab: Lab) -> None:

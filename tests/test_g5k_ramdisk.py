@@ -9,34 +9,28 @@ from typing import TYPE_CHECKING
 
 import g5k_environments as make
 import pytest
-from grid5000.frontend import Frontend
+from grid5000 import lab as base
+from grid5000.lab import HOST, fine, lab_source
 from tools import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HOST = "dahu-{}.grenoble.grid5000.fr"
 NAME = "g5k-ramdisk"
 
 
 def source(more: str = "") -> str:
-    return make.lab(more).replace("g5k-image", NAME).replace("; compression xz", "")
+    return lab_source(NAME, more)
 
 
-class Lab:
-    """A bundle in the home of a frontend, its ramdisks built."""
+class Lab(base.Lab):
+    """A laboratory whose kernels are started by kexec, its ramdisks built."""
 
     def __init__(self, folder: Path, more: str = "", rest: str = "") -> None:
-        self.frontend = Frontend(folder / "site", {"dahu": {"nodes": 4, "cores": 1}})
-        self.run = make.write(source(more) + rest, self.frontend.home / "lab", NAME)
-        self.own = self.frontend.home / "lab.state" / NAME
+        super().__init__(folder, source(more) + rest, NAME)
         self.store = make.pairs(folder / "store", {"server": "loglevel=4 mitigations=off", "agent": "loglevel=4"})
-        self.frontend.program("nix-build", f'#!/bin/sh\n[ "$3" = {NAME} ] || exit 9\necho "{self.store}"\n')
-
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        options = [] if words[0] == "ssh" else ["--pause", "0.1"]
-        return self.frontend.run([str(self.run), *options, *words], timeout=300)
+        self.builds(self.store)
 
 
 @pytest.fixture
@@ -44,11 +38,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     made = Lab(tmp_path)
     yield made
     made("down")
-
-
-def fine(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
 
 
 def test_from_the_sites_system_to_ready(lab: Lab) -> None:

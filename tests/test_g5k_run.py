@@ -7,13 +7,13 @@ import os
 import signal
 import stat
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import g5k_environments as make
 import pytest
-from grid5000.frontend import Frontend
-from tools import need
+from grid5000 import lab as base
+from grid5000.lab import HOST, fine, wait_for
+from tools import missing, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,48 +25,16 @@ CLUSTERS: dict[str, dict[str, Any]] = {
     "kinovis": {"nodes": 2, "queue": "production"},
     "pyxis": {"nodes": 2, "arch": "aarch64"},
 }
-HOST = "dahu-{}.grenoble.grid5000.fr"
 
 
-class Lab:
-    """A bundle in the home of a frontend, its image built."""
+class Lab(base.Lab):
+    """A laboratory that is deployed by Kadeploy, its image built."""
 
     def __init__(self, folder: Path, source: str = "", built: bool = True, **facts: Any) -> None:
-        self.frontend = Frontend(folder / "site", CLUSTERS, **facts)
-        self.folder = folder
-        self.run = make.write(source or make.lab(), self.frontend.home / "lab")
-        self.own = self.frontend.home / "lab.state" / "g5k-image"
+        super().__init__(folder, source or make.lab(), "g5k-image", CLUSTERS, **facts)
         store = make.image(folder / "store", {"server": "loglevel=4 mitigations=off", "agent": "loglevel=4"})
-        text = f'#!/bin/sh\n[ "$2 $3 $4" = "-A g5k-image --no-out-link" ] || exit 9\necho "{store}"\n'
         if built:
-            self.frontend.program("nix-build", text)
-
-    def __call__(self, *words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        options = [] if words[:1] in (("ssh",), ("help",)) else ["--pause", "0.1"]
-        return self.frontend.run([str(self.run), *options, *words], stdin=stdin, timeout=300, **environment)
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command, and go on."""
-        return subprocess.Popen(
-            [str(self.run), "--pause", "0.1", *words],
-            env=self.frontend.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            text=True,
-        )
-
-    def job(self, *nodes: int, deploy: bool = True) -> str:
-        """The number of a job on these nodes of dahu, made by hand."""
-        hosts = " or ".join(f"host='{HOST.format(node)}'" for node in nodes)
-        words = ["-t", "deploy"] if deploy else []
-        done = self.frontend.run(["oarsub", *words, "-l", f"{{{hosts}}}/host={len(nodes)},walltime=2", "sleep 1d"])
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip().partition("=")[2]
-
-    def table(self) -> dict[str, str]:
-        lines = (self.own / "table").read_text().splitlines()
-        return {line.split()[0]: line.split()[2] for line in lines}
+            self.builds(store)
 
 
 @pytest.fixture
@@ -74,11 +42,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     made = Lab(tmp_path)
     yield made
     made("down")
-
-
-def fine(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
 
 
 def test_from_nothing_to_ready_and_back(lab: Lab) -> None:
@@ -551,6 +514,36 @@ def test_help_and_wrong_usage(lab: Lab, shell: str) -> None:
         assert said in done.stderr, words
 
 
+@pytest.mark.parametrize("given", [("--deploy-timeout=008",), ("--deploy-timeout", "008")])
+def test_seconds_with_and_without_a_sign_and_never_octal(lab: Lab, given: tuple[str, ...]) -> None:
+    job = lab.job(1, 2, 3)
+    fine(lab("image"))
+    lab.frontend.scenario(deploy_hangs=True)
+    done = lab("--job", job, *given, "deploy")
+    assert done.returncode == 1
+    assert "kadeploy3 took more than 8 s (--deploy-timeout)" in done.stderr
+    assert "--timeout takes seconds" in lab("--timeout=99999999", "status").stderr
+
+
+def test_a_state_of_somebody_elses_is_refused(lab: Lab) -> None:
+    """Where the bundle lies among others' files, one of them may have made it, with a configuration of ssh in it."""
+    if os.getuid() != 0:
+        missing("only root can give files away")
+    lab.state.mkdir()
+    os.chown(lab.state, 12345, 12345)
+    for words in (("status",), ("ssh", "server", "true"), ("up",)):
+        done = lab(*words)
+        assert (done.returncode, f"{lab.state} is not yours" in done.stderr) == (2, True), done.stderr
+    os.chown(lab.state, 0, 0)
+
+
+def test_an_archive_whose_name_has_a_colon(lab: Lab) -> None:
+    """To tar, HOST:FILE is on another machine."""
+    fine(lab("build"))
+    fine(lab("pack", "nancy:lab.tar"))
+    assert (lab.frontend.home / "nancy:lab.tar").stat().st_size > 1000
+
+
 def test_dry_runs_are_the_same_in_every_shell_and_make_nothing(lab: Lab) -> None:
     said = []
     for shell in ("dash", "bash"):
@@ -578,10 +571,3 @@ def test_one_at_a_time_and_an_interrupt_ends_kadeploy(lab: Lab) -> None:
     first.stderr.read()  # to its end: nothing that it started holds it
     lab.frontend.scenario()
     fine(lab("deploy"))
-
-
-def wait_for(holds: Any, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)

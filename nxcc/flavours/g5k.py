@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nxcc.flavours.base import Flavour, Setting, secrets_of
+from nxcc.flavours.base import Flavour, Setting, script, secrets_of
 from nxcc.flavours.machines import waits
 from nxcc.model.environment import holds
 from nxcc.model.settings import seconds_of
@@ -17,6 +17,7 @@ from nxcc.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nxcc.bundle import File
     from nxcc.diagnostics.core import Span
     from nxcc.model.environment import Environment, Role
     from nxcc.model.values import Value
@@ -79,6 +80,20 @@ SETTINGS: tuple[Setting, ...] = (
 
 ROLE_SETTINGS = ("cluster", "kernel-params")
 
+# `run` is the rendered run.sh.j2 and these templates as they are, in this order; a flavour's own stand in the middle.
+RUN_BEFORE = (
+    "run/base",
+    "run/options",
+    "run/built",
+    "run/copy",
+    "run/secrets",
+    "run/ssh",
+    "g5k/oar",
+    "g5k/nodes",
+    "g5k/provision",
+)
+RUN_AFTER = ("g5k/site", "run/fetch", "run/test", "g5k/main")
+
 
 class Parameter(NamedTuple):
     """A kernel parameter with its place in the source."""
@@ -88,7 +103,7 @@ class Parameter(NamedTuple):
 
 
 class Grid5000(Flavour):
-    """Nodes of a Grid'5000 site. ``prefix`` gives the kernel parameters of nxcc's own, before a role's."""
+    """Nodes of a Grid'5000 site: ``run_parts`` are a flavour's own parts of ``run``."""
 
     platform: ClassVar[str] = "Grid'5000"
     settings: ClassVar[tuple[Setting, ...]] = SETTINGS
@@ -100,9 +115,21 @@ class Grid5000(Flavour):
         "disk": ("warning", "a node is a whole machine: its cluster says which disks it has"),
     }
 
+    run_parts: ClassVar[tuple[str, ...]]
+
     def prefix(self, environment: Environment, role: Role) -> str:
         """Kernel parameters that `run` gives every node of a role, before its own."""
         raise NotImplementedError
+
+    def run(self, environment: Environment, longest: int, **own: Any) -> File:
+        """``run``, where a command line has at most that many bytes; ``own`` is what the head has for this flavour."""
+        from nxcc.bundle import File
+        from nxcc.emit.shell import templates
+
+        template = templates().get_template("g5k/run.sh.j2")
+        head = template.render(facts(environment, self.name), provision=PROVISION, longest=longest, **own)
+        text = script(head, (*RUN_BEFORE, *self.run_parts, *RUN_AFTER))
+        return File(f"{self.name}/run", text.encode(), executable=True)
 
     def longest(self, environment: Environment) -> tuple[int, str]:
         """How many bytes the parameters may have, and why."""

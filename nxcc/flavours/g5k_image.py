@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nxcc.flavours.base import Setting, script
+from nxcc.flavours.base import Setting
 from nxcc.flavours.g5k import (
     ARCHITECTURES,
     LONGEST,
@@ -17,7 +17,6 @@ from nxcc.flavours.g5k import (
     ROOT,
     SETTINGS,
     Grid5000,
-    facts,
     flag_of,
     parameters,
     text_of,
@@ -26,25 +25,6 @@ from nxcc.flavours.g5k import (
 if TYPE_CHECKING:
     from nxcc.bundle import File
     from nxcc.model.environment import Environment, Role
-
-# `run` is the rendered run.sh.j2 and these templates as they are, in this order.
-RUN_PARTS = (
-    "run/base",
-    "run/built",
-    "run/secrets",
-    "run/ssh",
-    "g5k/oar",
-    "g5k/nodes",
-    "g5k/provision",
-    "g5k/space",
-    "g5k/image",
-    "g5k/deploy",
-    "g5k/site",
-    "run/fetch",
-    "run/test",
-    "g5k/image-usage",
-    "g5k/main",
-)
 
 EXTENSIONS = {"gzip": "gz", "bzip2": "bz2", "xz": "xz", "zstd": "zst"}
 
@@ -105,6 +85,7 @@ class G5kImage(Grid5000):
         ),
     )  # fmt: skip
     role_settings: ClassVar[tuple[str, ...]] = (*ROLE_SETTINGS, "partition")
+    run_parts: ClassVar[tuple[str, ...]] = ("g5k/space", "g5k/image", "g5k/deploy")
 
     def prefix(self, environment: Environment, role: Role) -> str:
         """`init=` of the role, and the stop before its own units; with what Kadeploy adds where that counts."""
@@ -123,7 +104,6 @@ class G5kImage(Grid5000):
     def plan(self, environment: Environment) -> list[File]:
         """A description a role, and ``run``."""
         from nxcc.bundle import File
-        from nxcc.emit.shell import templates
         from nxcc.emit.yaml import document
 
         extension = EXTENSIONS[text_of(environment, self.name, "compression", "zstd")]
@@ -139,27 +119,22 @@ class G5kImage(Grid5000):
             File(f"{self.name}/{role.name}.yaml", document(self._described(environment, role, image), comment).encode())
             for role in environment.roles
         ]
-        head = (
-            templates()
-            .get_template("g5k/run.sh.j2")
-            .render(
-                facts(environment, self.name),
-                image=place,
-                image_folder=folder,
-                image_url=url,
-                extension=extension,
-                register=self._registered(environment),
-                vlan=text_of(environment, self.name, "vlan"),
-                partitions=[
-                    f"{role.name} {partition}"
-                    for role in environment.roles
-                    if (partition := text_of(environment, self.name, "partition", role=role.name))
-                ],
-                provision=PROVISION,
-                longest=(RECORDED if self._registered(environment) else LONGEST - len(ROOT)),
-            )
+        run = self.run(
+            environment,
+            RECORDED if self._registered(environment) else LONGEST - len(ROOT),
+            image=place,
+            image_folder=folder,
+            image_url=url,
+            extension=extension,
+            register=self._registered(environment),
+            vlan=text_of(environment, self.name, "vlan"),
+            partitions=[
+                f"{role.name} {partition}"
+                for role in environment.roles
+                if (partition := text_of(environment, self.name, "partition", role=role.name))
+            ],
         )
-        return [*files, File(f"{self.name}/run", script(head, RUN_PARTS).encode(), executable=True)]
+        return [*files, run]
 
     def _described(self, environment: Environment, role: Role, image: str) -> dict[str, Any]:
         own = [f"init=/nxcc/{role.name}/init", PROVISION]

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nxcc.flavours.base import Setting, script
-from nxcc.flavours.g5k import LONGEST, PROVISION, SETTINGS, facts, text_of
+from nxcc.flavours.base import Setting
+from nxcc.flavours.g5k import LONGEST, SETTINGS, text_of
 from nxcc.flavours.g5k_ramdisk import G5kRamdisk
 
 if TYPE_CHECKING:
     from nxcc.bundle import File
     from nxcc.model.environment import Environment, Role
-
-# `run` is the rendered run.sh.j2 and these templates as they are, in this order.
-RUN_PARTS = (
-    "run/base",
-    "run/built",
-    "run/secrets",
-    "run/ssh",
-    "g5k/oar",
-    "g5k/nodes",
-    "g5k/provision",
-    "g5k/space",
-    "g5k/store",
-    "g5k/pairs",
-    "g5k/kexec",
-    "g5k/site",
-    "run/fetch",
-    "run/test",
-    "g5k/store-usage",
-    "g5k/main",
-)
 
 # A path that stands on a kernel's command line and in an NFS mount.
 PATH = r"(/[A-Za-z0-9_.+@~-]+)+"
@@ -41,6 +21,7 @@ class G5kNfsStore(G5kRamdisk):
 
     name: ClassVar[str] = "g5k-nfs-store"
     summary: ClassVar[str] = "kexec without a reboot: the store is a folder of the site's file server, over NFS"
+    run_parts: ClassVar[tuple[str, ...]] = ("g5k/space", "g5k/store", "g5k/pairs", "g5k/kexec")
     settings: ClassVar[tuple[Setting, ...]] = (
         *SETTINGS,
         Setting(
@@ -68,18 +49,6 @@ class G5kNfsStore(G5kRamdisk):
 
     def plan(self, environment: Environment) -> list[File]:
         """``run``; kernels and store are built."""
-        from nxcc.bundle import File
-        from nxcc.emit.shell import templates
-
-        head = (
-            templates()
-            .get_template("g5k/run.sh.j2")
-            .render(
-                facts(environment, self.name),
-                provision=PROVISION,
-                longest=LONGEST,
-                store_folder=text_of(environment, self.name, "folder"),
-                store_server=text_of(environment, self.name, "server"),
-            )
-        )
-        return [File(f"{self.name}/run", script(head, RUN_PARTS).encode(), executable=True)]
+        folder = text_of(environment, self.name, "folder")
+        server = text_of(environment, self.name, "server")
+        return [self.run(environment, LONGEST, store_folder=folder, store_server=server)]

@@ -4,30 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nxcc.flavours.base import script
-from nxcc.flavours.g5k import LONGEST, PROVISION, Grid5000, facts
+from nxcc.flavours.g5k import LONGEST, PROVISION, Grid5000
 
 if TYPE_CHECKING:
     from nxcc.bundle import File
     from nxcc.model.environment import Environment, Role
-
-# `run` is the rendered run.sh.j2 and these templates as they are, in this order.
-RUN_PARTS = (
-    "run/base",
-    "run/built",
-    "run/secrets",
-    "run/ssh",
-    "g5k/oar",
-    "g5k/nodes",
-    "g5k/provision",
-    "g5k/pairs",
-    "g5k/kexec",
-    "g5k/site",
-    "run/fetch",
-    "run/test",
-    "g5k/ramdisk-usage",
-    "g5k/main",
-)
 
 KEY = "nxcc.key=" + "A" * 68
 INIT = f"init=/nix/store/{'h' * 32}-nixos-system-"
@@ -39,6 +20,7 @@ class G5kRamdisk(Grid5000):
     name: ClassVar[str] = "g5k-ramdisk"
     summary: ClassVar[str] = "kexec without a reboot: kernels and ramdisks, started over ssh on reserved nodes"
     tools: ClassVar[tuple[str, ...]] = ("oarsub", "OpenSSH")
+    run_parts: ClassVar[tuple[str, ...]] = ("g5k/pairs", "g5k/kexec")
     # A node has the site's memory, and the whole store in it.
     ignores: ClassVar[dict[str, tuple[str, str]]] = {
         **Grid5000.ignores,
@@ -51,12 +33,4 @@ class G5kRamdisk(Grid5000):
 
     def plan(self, environment: Environment) -> list[File]:
         """``run``; the kernels are built."""
-        from nxcc.bundle import File
-        from nxcc.emit.shell import templates
-
-        head = (
-            templates()
-            .get_template("g5k/run.sh.j2")
-            .render(facts(environment, self.name), provision=PROVISION, longest=LONGEST)
-        )
-        return [File(f"{self.name}/run", script(head, RUN_PARTS).encode(), executable=True)]
+        return [self.run(environment, LONGEST)]

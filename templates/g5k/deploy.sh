@@ -2,12 +2,7 @@
 
 # [NODE…]: `deploy NODE` installs it anew in any case
 do_deploy() {
-    need_job
-    need_table
-    choose_targets "$@"
-    # `up NODE` only does what is missing.
-    forced=
-    [ "$#" -eq 0 ] || [ "$command" = up ] || forced=yes
+    need_targets "$@"
     command -v kadeploy3 >/dev/null || [ -n "$dry" ] || refuse "kadeploy3 is not here: this command runs on a frontend of Grid'5000"
     if [ -n "$dry" ]; then
         register_environments

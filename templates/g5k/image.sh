@@ -1,32 +1,9 @@
 # --- build, image: the archive of all roles, and the descriptions that go with it ---
 
-do_build() {
-    command -v nix-build >/dev/null || [ -n "$dry" ] ||
-        refuse "nix-build is not here: build on a machine with Nix, and \`run push\` from there"
-    begin build
-    if [ -n "$dry" ]; then
-        act nix-build "$bundle" -A "$flavour" --no-out-link
-        say "then its files are copied to $own/result"
-        return 0
-    fi
-    from=$(nix-build "$bundle" -A "$flavour" --no-out-link)
-    [ -r "$from/image.tar.$extension" ] || die "nix-build gave no image.tar.$extension"
-    if [ ! -d "$own/result" ] || [ "$(cat "$own/copied" 2>/dev/null)" != "$from" ]; then
-        say "copying $from"
-        rm -rf -- "$own/result.new"
-        mkdir -p "$own/result.new"
-        for role in $roles; do
-            mkdir -p "$own/result.new/roles/$role"
-            cp -L -- "$from/roles/$role/cmdline" "$own/result.new/roles/$role/"
-        done
-        cp -L -- "$from/image.tar.$extension" "$own/result.new/"
-        chmod -R u+w "$own/result.new"
-        rm -rf -- "$own/result"
-        mv -- "$own/result.new" "$own/result"
-        printf '%s\n' "$from" >"$own/copied"
-    fi
-    stamp >"$own/built"
-    finish
+# What later commands need of the build: FROM TO
+copy_build() {
+    copy_cmdlines "$1" "$2"
+    copy_files "$1/image.tar.$extension" "$2/"
 }
 
 check_result() {

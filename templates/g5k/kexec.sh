@@ -2,11 +2,7 @@
 
 # [NODE…]: `deploy NODE` starts it anew in any case
 do_deploy() {
-    need_job
-    need_table
-    choose_targets "$@"
-    forced=
-    [ "$#" -eq 0 ] || [ "$command" = up ] || forced=yes
+    need_targets "$@"
     if [ -n "$dry" ]; then
         for node in $targets; do
             find_line "$node"

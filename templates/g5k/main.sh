@@ -1,13 +1,6 @@
 # --- command line ---
 
-# It may have been called by a link.
-here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")" && pwd -P)
-bundle=${here%/*}
-state=$bundle.state
-own=$state/$flavour
-mask=$(umask)
-umask 077
-
+find_place
 dry='' all='' no_build='' given='' given_secrets='' nodes_option='' job_option='' start_option='' wait_option='' walltime_option=''
 login_option=''
 timeout=600
@@ -24,7 +17,7 @@ while [ "$#" -gt 0 ]; do
         option=$1 value=$2
         shift 2
         ;;
-    --job=* | --nodes=* | --walltime=* | --at=* | --wait=* | --deploy-timeout=*=* | --timeout=* | --secret=* | --login=* | --pause=*)
+    --job=* | --nodes=* | --walltime=* | --at=* | --wait=* | --deploy-timeout=* | --timeout=* | --secret=* | --login=* | --pause=*)
         option=${1%%=*} value=${1#*=}
         shift
         ;;
@@ -62,7 +55,7 @@ while [ "$#" -gt 0 ]; do
         start_option=$value
         ;;
     --wait | --deploy-timeout | --timeout)
-        case $value in '' | *[!0-9]*) refuse "$option takes seconds" ;; esac
+        seconds "$option" "$value"
         case $option in
         --wait) wait_option=$value ;;
         --timeout) timeout=$value ;;
@@ -74,29 +67,11 @@ while [ "$#" -gt 0 ]; do
         case $value in '' | -* | *[!a-z0-9_.-]*) refuse "--login takes the name of an account" ;; esac
         login_option=$value
         ;;
-    --secret)
-        case $value in ?*=?*) ;; *) refuse "--secret takes NAME=FILE" ;; esac
-        printf '%s\n' "$secrets" | cut -d ' ' -f 1 | grep -qxF -- "${value%%=*}" || refuse "no secret is called ${value%%=*}"
-        [ -r "${value#*=}" ] || refuse "cannot read ${value#*=}"
-        given_secrets="$given_secrets$value
-"
-        ;;
+    --secret) take_secret_option "$value" ;;
     esac
 done
 
-if [ -z "$command" ]; then
-    usage >&2
-    exit 2
-fi
-if [ "$command" = help ]; then
-    usage
-    exit 0
-fi
-[ ! -e "$bundle/$journal" ] ||
-    refuse "a compile of this bundle was interrupted: run \`nxcc compile\` on it again, then this"
-
-no_command() { refuse "no command $command (\`run help\` lists them)"; }
-
+need_command
 # What not every flavour has.
 case $command in
 clean) [ "$flavour" != g5k-ramdisk ] || no_command ;;

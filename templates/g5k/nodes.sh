@@ -167,3 +167,14 @@ choose_targets() {
     done
     [ "$#" -gt 0 ] || targets=$(printf '%s\n' "$nodes" | cut -d ' ' -f 1 | tr '\n' ' ')
 }
+
+# For what is done to nodes of a job that runs: sets table and targets, and forced where what was done is done again.
+# NODE…, all without
+need_targets() {
+    need_job
+    need_table
+    choose_targets "$@"
+    # `up NODE` only does what is missing.
+    forced=
+    [ "$#" -eq 0 ] || [ "$command" = up ] || forced=yes
+}

@@ -1,37 +1,10 @@
 # --- build: pairs of kernel and ramdisk, the roles' command lines, and kexec ---
 
-do_build() {
-    command -v nix-build >/dev/null || [ -n "$dry" ] ||
-        refuse "nix-build is not here: build on a machine with Nix, and \`run push\` from there"
-    begin build
-    if [ -n "$dry" ]; then
-        act nix-build "$bundle" -A "$flavour" --no-out-link
-        say "then its files are copied to $own/result"
-        return 0
-    fi
-    from=$(nix-build "$bundle" -A "$flavour" --no-out-link)
-    [ -r "$from/kexec" ] || die "nix-build gave no pairs of kernel and ramdisk"
-    if [ ! -d "$own/result" ] || [ "$(cat "$own/copied" 2>/dev/null)" != "$from" ]; then
-        say "copying $from"
-        rm -rf -- "$own/result.new"
-        for pair in "$from"/pairs/*; do
-            mkdir -p "$own/result.new/pairs/${pair##*/}"
-            cp -L -- "$pair/kernel" "$pair/initrd" "$own/result.new/pairs/${pair##*/}/"
-        done
-        for role in $roles; do
-            mkdir -p "$own/result.new/roles/$role"
-            cp -L -- "$from/roles/$role/cmdline" "$own/result.new/roles/$role/"
-            for file in kernel initrd; do ln -s "$(readlink "$from/roles/$role/$file")" "$own/result.new/roles/$role/$file"; done
-        done
-        cp -L -- "$from/kexec" "$own/result.new/"
-        [ "$flavour" != g5k-nfs-store ] || pack_store "$from"
-        chmod -R u+w "$own/result.new"
-        rm -rf -- "$own/result"
-        mv -- "$own/result.new" "$own/result"
-        printf '%s\n' "$from" >"$own/copied"
-    fi
-    stamp >"$own/built"
-    finish
+# What later commands need of the build: FROM TO
+copy_build() {
+    copy_pairs "$1" "$2"
+    copy_files "$1/kexec" "$2/"
+    [ "$flavour" != g5k-nfs-store ] || pack_store "$1" "$2"
 }
 
 # Everything about the files and the command lines that would fail later, before any node is asked for or touched.

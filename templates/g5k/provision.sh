@@ -104,9 +104,7 @@ pack_delivery() {
 
 # [NODE…]
 do_provision() {
-    need_job
-    need_table
-    choose_targets "$@"
+    need_targets "$@"
     if [ -n "$dry" ]; then
         for node in $targets; do
             find_line "$node"

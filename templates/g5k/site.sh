@@ -1,18 +1,17 @@
-# --- pack, push: from the machine that builds to a site's frontend ---
+# --- build, pack, push: from the machine that builds to a site's frontend ---
+
+do_build() {
+    command -v nix-build >/dev/null || [ -n "$dry" ] ||
+        refuse "nix-build is not here: build on a machine with Nix, and \`run push\` from there"
+    begin build
+    build_copy
+    finish
+}
 
 # What the later commands need: [FILE]
 do_pack() {
     need_build
-    to=${1:-$own/$environment-$flavour.tar}
-    folder=${bundle##*/}
-    set -- "$folder" "$folder.state/$flavour/built" "$folder.state/$flavour/result"
-    if [ -n "$dry" ]; then
-        act tar -C "${bundle%/*}/" -cf "$to" -- "$@"
-        return 0
-    fi
-    tar -C "${bundle%/*}/" -cf "$to.new" -- "$@" || die "cannot write $to"
-    mv -f -- "$to.new" "$to"
-    say "packed $to: unpack it on the frontend, then $folder/$flavour/run up"
+    pack_archive "${1:-}" "the frontend" built result
 }
 
 # Bundle and build to ~/nxcc of a site, through the gateway; secrets and keys stay here: [SITE]

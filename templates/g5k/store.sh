@@ -1,16 +1,16 @@
 # --- store: what the nodes' /nix/store is to hold, in a folder that the site's file server exports ---
 
-# One archive for each path of the store, those of the last build again: FOLDER OF THE BUILD. Archives keep the modes that
-# an umask takes, and are few files.
+# One archive for each path of the store, those of the last build again: FROM TO. Archives keep the modes that an umask
+# takes, and are few files.
 pack_store() {
-    cp -L -- "$1/store-paths" "$1/registration" "$own/result.new/"
-    mkdir -p "$own/result.new/store"
+    copy_files "$1/store-paths" "$1/registration" "$2/"
+    mkdir -p "$2/store"
     while read -r path; do
         archive=store/${path##*/}.tar
-        ln "$own/result/$archive" "$own/result.new/$archive" 2>/dev/null ||
-            tar -C "${path%/*}" --owner=0 --group=0 --numeric-owner -cf "$own/result.new/$archive" -- "${path##*/}" ||
+        ln "$own/result/$archive" "$2/$archive" 2>/dev/null ||
+            tar -C "${path%/*}" --owner=0 --group=0 --numeric-owner -cf "$2/$archive" -- "${path##*/}" ||
             die "cannot pack $path"
-    done <"$own/result.new/store-paths"
+    done <"$2/store-paths"
 }
 
 # Where the store's paths go: a folder of this bundle's own, for what it holds is removed with it.
