@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -330,6 +331,8 @@ def test_system_fits_what_kadeploy_does(facts: dict[str, Any]) -> None:
     assert facts["release"] == "lab-client-1\n"
     assert facts["sshd"] is True
     assert "ConditionPathExists=/nix-path-registration" in facts["store"]
+    # The disk keeps what was read.
+    assert re.search(r"^ExecStartPost=\S+/bin/rm /nix-path-registration$", facts["store"], re.MULTILINE)
     assert "Before=systemd-udevd.service" in facts["rules"]
 
 

@@ -28,14 +28,9 @@ let
   # What the role is booted with, beside `root=`, which Kadeploy adds.
   cmdlineOf = role: evaluated:
     let
-      text = lib.concatStringsSep " " ([ "init=/nxcc/${role}/init" ] ++ evaluated.config.boot.kernelParams);
-      # Kadeploy pastes it between double quotes into a shell's command.
-      unusable = builtins.filter (character: builtins.replaceStrings [ character ] [ "" ] text != text)
-        [ "\"" "'" "$" "`" "\\" "\n" "\r" "\t" ];
+      text = import ../lib/cmdline.nix { inherit lib; } role "/nxcc/${role}/init" evaluated.config;
     in
-    if unusable != [ ] then
-      throw "role ${role}: a kernel parameter holds ${lib.concatMapStringsSep ", " builtins.toJSON unusable}: ${text}"
-    else if builtins.stringLength text > 2000 then
+    if builtins.stringLength text > 2000 then
       throw "role ${role}: the kernel parameters have ${toString (builtins.stringLength text)} characters; Linux takes 2046 with root= and what a launcher adds"
     else text;
 

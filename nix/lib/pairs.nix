@@ -3,6 +3,8 @@
 { lib, pkgs, environment }:
 
 let
+  cmdlineOf = import ./cmdline.nix { inherit lib; };
+
   # Roles in the order of the source; those of a composition of somebody else's that are not in it come last.
   ordered = systems:
     let
@@ -16,19 +18,6 @@ let
   # Systems whose kernel and initrd come out of the same derivations.
   identity = config: builtins.unsafeDiscardStringContext
     "${config.system.build.kernel.drvPath} ${config.system.build.initialRamdisk.drvPath}";
-
-  # What no launcher can hand on, whatever it writes it into.
-  refused = [ "\"" "'" "$" "`" "\\" "\n" "\r" "\t" ];
-
-  # The context is discarded: in a ramdisk or behind NFS the store is elsewhere, and for vm a link keeps it.
-  cmdlineOf = role: config:
-    let
-      text = builtins.unsafeDiscardStringContext (lib.concatStringsSep " "
-        ([ "init=${config.system.build.toplevel}/init" ] ++ config.boot.kernelParams));
-      found = builtins.filter (character: builtins.replaceStrings [ character ] [ "" ] text != text) refused;
-    in
-    if found == [ ] then text
-    else throw "role ${role}: a kernel parameter holds ${lib.concatMapStringsSep ", " builtins.toJSON found}: ${text}";
 
   # { pairs = [ { number kernel initrd roles } … ]; roles = { ROLE = { number cmdline toplevel }; }; } of systems.
   pairsOf = systems:
@@ -51,7 +40,7 @@ let
       roles = lib.mapAttrs
         (role: config: {
           number = numbers.${identities.${role}};
-          cmdline = cmdlineOf role config;
+          cmdline = cmdlineOf role "${config.system.build.toplevel}/init" config;
           inherit (config.system.build) toplevel;
         })
         configs;

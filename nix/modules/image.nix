@@ -6,7 +6,7 @@ let
   inherit (config.nxcc) environment role;
 in
 {
-  imports = [ ./flavour.nix ];
+  imports = [ ./flavour.nix ./store-database.nix ];
 
   config = lib.mkMerge [
     {
@@ -17,6 +17,9 @@ in
 
       # systemd mounts the root that the loader names read-only without it, and activation writes.
       boot.kernelParams = [ "rw" ];
+
+      # Beside the store, where the archive has it.
+      nxcc.registration = "/nix-path-registration";
 
       # The words of an environment's name, and a version: tools ask it which image a node has.
       environment.etc."grid5000/release".text = lib.mkOverride 1100 "${environment.name or "nxcc"}-${role}-1\n";
@@ -37,28 +40,8 @@ in
       };
     }
     (lib.mkIf (compat.hasNix config) {
-      # The archive brings a store without a database.
-      systemd.services.nxcc-store = {
-        description = "Database of the store that came with the image";
-        wantedBy = [ "multi-user.target" ];
-        before = [ "nix-daemon.service" "nix-daemon.socket" ];
-        unitConfig = {
-          ConditionPathExists = "/nix-path-registration";
-          DefaultDependencies = false;
-          RequiresMountsFor = "/nix/var";
-        };
-        serviceConfig = {
-          Type = "oneshot";
-          RemainAfterExit = true;
-        };
-        environment.HOME = "/root";
-        path = [ config.nix.package pkgs.coreutils ];
-        script = ''
-          nix-store --load-db < /nix-path-registration
-          nix-env --profile /nix/var/nix/profiles/system --set "$(readlink -f /run/current-system)"
-          rm /nix-path-registration
-        '';
-      };
+      # The disk keeps the database: it is read once.
+      systemd.services.nxcc-store.serviceConfig.ExecStartPost = "${pkgs.coreutils}/bin/rm ${config.nxcc.registration}";
     })
     (compat.definitions options (
       [
