@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -180,37 +181,12 @@ for role, conf in experiment.configurations().items():
     print(role, conf.job_name, conf.env_name, conf.walltime, conf.key, [m.to_dict()["nodes"] for m in conf.machines])
 """
 
-# What the network would do: a host for each node asked for, in another order than that of their names.
-RESERVED = """
-from enoslib.infra.enos_g5k import configuration
-configuration.get_cluster_site = lambda cluster: "grenoble"
-start = {"lab-server": 7, "lab-client": 3}
-
-class Job:
-    def __init__(self, conf):
-        self.conf = conf
-    def init(self):
-        roles = en.Roles()
-        for machine in self.conf.machines:
-            hosts = [f"dahu-{start[self.conf.job_name] + n}.grenoble" for n in reversed(range(machine.nodes))]
-            roles[machine.roles[0]] += [en.Host(host) for host in hosts]
-        return roles, en.Networks()
-    def destroy(self):
-        open("log", "a").write(f"destroy {self.conf.job_name}\\n")
-
-class Both(Job):
-    def __init__(self, jobs):
-        self.jobs = jobs
-    def init(self):
-        roles = en.Roles()
-        for job in self.jobs:
-            roles.extend(job.init()[0])
-        return roles, en.Networks()
-    def destroy(self):
-        for job in self.jobs:
-            job.destroy()
-
-en.G5k, en.Providers = Job, Both
+# The tests' folder is the last: it has a `grid5000` as well.
+RESERVED = f"""
+import os
+sys.path.append({os.path.dirname(os.path.abspath(__file__))!r})
+import grid5000_api
+grid5000_api.install(os.environ["LAB"])
 sys.exit(experiment.main())
 """
 
@@ -223,6 +199,11 @@ mkdir -p "$own"
 . "$BASE"
 echo "$*" >>"$LAB/log"
 case $* in
+register)
+    mkdir -p "$own/env"
+    echo "ssh-ed25519 AAAA nxcc" >"$own/keys"
+    for role in server client; do cp "$LAB/image" "$own/env/$role.registered"; done
+    ;;
 *provision)
     cat "$2" >>"$LAB/log"
     cp "$LAB/ssh_config" "$own/"
@@ -244,48 +225,109 @@ def test_real_configurations_of_what_is_reserved(tmp_path: Path) -> None:
     ]
 
 
-def test_enoslib_deploys_and_run_provisions(tmp_path: Path) -> None:
+@pytest.fixture
+def reserved(tmp_path: Path) -> Iterator[Lab]:
+    """A bundle whose nodes EnOSlib reserves."""
     lab = lab_of(tmp_path, SOURCE + IMAGE)
     (lab.bundle / "g5k-image").mkdir()
     (lab.bundle / "g5k-image/run").write_text(RUN)
     (lab.bundle / "g5k-image/run").chmod(0o755)
-    try:
-        script = lab.script("enoslib", MINE + RESERVED)
-        dry = lab.play(script, "--on", "g5k-image", "--dry-run")
-        assert not (tmp_path / "log").exists()
-        done = lab.play(script, "--on", "g5k-image", "--down")
-    finally:
-        lab.stop()
+    (tmp_path / "image").write_text("1\n")
+    yield lab
+    lab.stop()
+
+
+def reserve(lab: Lab, *words: str, text: str = RESERVED, code: int = 0) -> list[str]:
+    """What an experiment on Grid'5000 has asked for, of the API and of `run`."""
+    (lab.folder / "log").write_text("")
+    done = lab.play(lab.script("enoslib", MINE + text), "--on", "g5k-image", *words)
+    assert done.returncode == code, done.stdout + done.stderr
+    return [line for line in (lab.folder / "log").read_text().splitlines() if line != "build"]
+
+
+SERVER, CLIENT = "dahu-1.grenoble.grid5000.fr", ("dahu-2.grenoble.grid5000.fr", "dahu-3.grenoble.grid5000.fr")
+WHO = [f"{SERVER} server", f"{CLIENT[0]} client1", f"{CLIENT[1]} client2"]
+ENDED = ["delete lab-server", "delete lab-client", "down"]
+
+
+def test_enoslib_deploys_and_run_provisions(reserved: Lab) -> None:
+    dry = reserved.play(reserved.script("enoslib", MINE + RESERVED), "--on", "g5k-image", "--dry-run")
     assert "# EnOSlib: lab-server, lab-client" in dry.stdout.splitlines()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "log").read_text().splitlines() == [
-        *(["build"] if shutil.which("nix-build") else []),
+    assert not (reserved.folder / "log").exists()
+    found = reserve(reserved, "--down")
+    jobs = [re.sub(r"walltime=01:\d\d:\d\d", "walltime", line) for line in found[1:3]]
+    provision = f"--nodes {reserved.state}/enoslib/hosts provision"
+    assert [found[0], *jobs, *found[3:]] == [
         "register",
-        f"--nodes {lab.state}/enoslib/hosts provision",
-        "dahu-7.grenoble server",
-        "dahu-3.grenoble client1",
-        "dahu-4.grenoble client2",
-        "destroy lab-server",
-        "destroy lab-client",
-        "down",
+        "job lab-server {cluster='dahu'}/nodes=1,walltime production deploy night origin=enoslib_g5k",
+        "job lab-client {cluster='dahu'}/nodes=2,walltime production deploy night origin=enoslib_g5k",
+        f"deploy lab-server {SERVER}",
+        f"deploy lab-client {' '.join(CLIENT)}",
+        provision,
+        *WHO,
+        *ENDED,
     ]
-    assert [phase for _, phase in lab.phases("enoslib")] == ["build", "deploy", "provision", "run"]
+    assert [phase for _, phase in reserved.phases("enoslib")] == ["build", "deploy", "provision", "run"]
+
+
+def test_jobs_go_on_and_an_image_that_changed_is_deployed(reserved: Lab) -> None:
+    reserve(reserved)
+    provision = f"--nodes {reserved.state}/enoslib/hosts provision"
+    assert reserve(reserved) == ["register", provision, *WHO]
+    (reserved.folder / "image").write_text("2\n")
+    deploys = [f"deploy lab-server {SERVER}", f"deploy lab-client {' '.join(CLIENT)}"]
+    assert reserve(reserved) == ["register", *deploys, provision, *WHO]
+    assert reserve(reserved) == ["register", provision, *WHO]
+    # Jobs of an earlier program.
+    assert reserve(reserved, "--running", "--down") == ENDED
+
+
+def test_nodes_are_released_whatever_went_wrong(reserved: Lab) -> None:
+    (reserved.bundle / "g5k-image/run").write_text(RUN.replace('cat "$2"', "exit 5; cat"))
+    assert reserve(reserved, "--down", code=1)[-3:] == ENDED
+    assert reserve(reserved, code=1)[-1] == f"--nodes {reserved.state}/enoslib/hosts provision"
 
 
 @pytest.mark.parametrize(
     "more",
     ["cluster dahu", "register true", "register true; cluster dahu; vlan 3",
-     'register true; cluster dahu; properties "memnode >= 96000"', "register true; cluster dahu; partition 4"],
+     'register true; cluster dahu; properties "memnode >= 96000"', "register true; cluster dahu; partition 4",
+     "register true; cluster dahu; walltime 24h"],
 )  # fmt: skip
 def test_nodes_are_reserved_otherwise_where_enoslib_cannot(more: str, tmp_path: Path) -> None:
     assert constants(tmp_path, f"{SOURCE}flavour g5k-image {{ {more} }}\n")["G5K"] == {}
 
 
+# EnOSlib checks what it is given.
+SHAPED = """
+import experiment
+from enoslib.service.emul.htb import HTBConstraint
+
+for link in experiment.LINKS:
+    shape = {name: link[name] for name in ("delay", "rate", "loss")}
+    experiment.en.NetemHTB().add_constraints([], [], **shape)
+    print(*HTBConstraint(device="eth1", target="198.18.0.2", **shape).commands(0)[:2], sep="; ")
+"""
+
+
 def test_links_as_enoslib_writes_them(tmp_path: Path) -> None:
+    library("enoslib")
     source = SOURCE + (
         "link client -> server { delay 0.5ms; rate 1gbit }\nlink server -> client { loss 1%; delay 2s }\n"
+        "link client -> client { rate 0.1mbit; loss 0.0001% }\n"
     )
-    assert constants(tmp_path, source)["LINKS"] == [
+    assert constants(tmp_path / "constants", source)["LINKS"] == [
         {"src": "client", "dest": "server", "delay": "0.5ms", "rate": "1000000kbit", "loss": None},
         {"src": "server", "dest": "client", "delay": "2000ms", "rate": "100gbit", "loss": "1%"},
+        {"src": "client", "dest": "client", "delay": "0ms", "rate": "100kbit", "loss": "0.0001%"},
+    ]
+    lab = Lab(tmp_path, source, "enoslib")
+    done = lab.play(lab.script("enoslib", SHAPED))
+    assert done.returncode == 0, done.stderr
+    class_ = "tc class add dev eth1 parent 1: classid 1:1 htb rate"
+    netem = "tc qdisc add dev eth1 parent 1:1 handle 10: netem delay"
+    assert done.stdout.splitlines() == [
+        f"{class_} 1000000kbit; {netem} 0.5ms",
+        f"{class_} 100gbit; {netem} 2000ms loss 1%",
+        f"{class_} 100kbit; {netem} 0ms loss 0.0001%",
     ]

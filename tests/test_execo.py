@@ -105,11 +105,53 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     dry = lab.play(program, "--on", "vm", "--dry-run", "--down")
     assert [line.split()[-1] for line in dry.stdout.splitlines()][-2:] == ["up", "down"]
     assert not lab.state.exists()
-    # One of the nodes, another form.
+    # One of the nodes, another form, other nodes.
     (lab.state / "vm").mkdir(parents=True)
     node = {"name": "server", "role": "server", "address": None, "container": None}
-    data = {"format": 1, "ssh_config": "ssh_config", "engine": None, "nodes": [node]}
-    (lab.state / "vm/deployed.json").write_text(json.dumps(data))
-    assert "not ready: client1, client2; `vm/run up` first" in lab.play(program, "--running").stderr
-    (lab.state / "vm/deployed.json").write_text(json.dumps({**data, "format": 2}))
-    assert "has the form 2, and 1 is the one known here" in lab.play(program, "--running").stderr
+    data = {
+        "format": 1, "environment": "lab", "flavour": "vm", "ssh_config": "ssh_config", "engine": None, "nodes": [node],
+    }  # fmt: skip
+    for found, said in (
+        (data, "not ready: client1, client2; `vm/run up` first"),
+        ({"format": 2}, "has the form 2, and 1 is the one known here"),
+        ([data], "has the form None, and 1 is the one known here"),
+        ({**data, "environment": "other"}, "is about nodes of other, flavour vm: `vm/run up` writes it anew"),
+        ({**data, "flavour": "docker"}, "is about nodes of lab, flavour docker: `vm/run up` writes it anew"),
+    ):
+        (lab.state / "vm/deployed.json").write_text(json.dumps(found))
+        done = lab.play(program, "--running")
+        assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+    (lab.state / "vm/deployed.json").write_text(json.dumps(data)[:50])
+    assert "deployed.json is broken (" in lab.play(program, "--running").stderr
+
+
+ENDINGS = """
+import os, signal, experiment, nxcc_nodes
+
+def fails(roles):
+    raise ValueError("no such thing")
+
+def interrupted(roles):
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+
+sys.exit(experiment.main({"fails": fails, "interrupted": interrupted}[sys.argv.pop(1)]))
+"""
+
+
+def test_nodes_end_whatever_went_wrong(lab: Lab) -> None:
+    script, log = lab.script("execo", ENDINGS), lab.folder / "log"
+    done = lab.play(script, "interrupted", "--on", "vm", "--down")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "experiment.py: interrupted")
+    assert log.read_text() == "down\n"
+    # Also where they did not get up, and where ending them fails: what went wrong first is told last.
+    run = lab.bundle / "vm/run"
+    run.write_text(run.read_text().replace("begin provision", "exit 3"))
+    done = lab.play(lab.bundle / "execo/experiment.py", "--on", "vm", "--down")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "experiment.py: vm/run up exits 3")
+    assert log.read_text() == "down\n" * 2
+    run.write_text(run.read_text().replace("exit 3", "begin provision").replace("down)", "down) exit 4;;\nno)"))
+    done = lab.play(script, "fails", "--on", "vm", "--down")
+    assert done.returncode == 1
+    assert "experiment.py: vm/run down exits 4" in done.stderr
+    assert done.stderr.splitlines()[-1] == "ValueError: no such thing"

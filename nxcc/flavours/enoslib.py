@@ -67,13 +67,15 @@ class Enoslib(Orchestrator):
 def jobs(environment: Environment) -> dict[str, dict[str, Any]]:
     """What EnOSlib reserves and deploys for each role; nothing where its jobs cannot have what the source asks for.
 
-    That is where the image is not registered under names, a role has no cluster, or a job has more than EnOSlib knows.
+    That is where the image is not registered under names, a role has no cluster, a job has more than EnOSlib knows, or
+    several jobs are to start together for a day or more: EnOSlib counts what is left of that as a time of the day.
     """
     clusters = {role.name: text_of(environment, IMAGE, "cluster", role=role.name) for role in environment.roles}
     strange = any(values_of(environment, IMAGE, name, role) for name in UNKNOWN for role in clusters)
+    hours, minutes, seconds = walltime(environment, IMAGE).split(":")
+    strange |= len(environment.roles) > 1 and int(hours) >= 24
     if not flag_of(environment, IMAGE, "register") or not all(clusters.values()) or strange:
         return {}
-    hours, minutes, seconds = walltime(environment, IMAGE).split(":")
     common: dict[str, Any] = {
         "job_type": ["deploy", *map(str, values_of(environment, IMAGE, "job-types"))],
         "walltime": f"{int(hours):02}:{minutes}:{seconds}",

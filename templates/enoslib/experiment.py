@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
 import os
 import shlex
 import sys
@@ -97,7 +98,6 @@ def emulation(roles: en.Roles, networks: en.Networks) -> Iterator[en.Roles]:
         yield roles
         return
     sources = [host for name in dict.fromkeys(link["src"] for link in LINKS) for host in roles[name]]
-    en.run_command(f"{nxcc_nodes.PATH}; systemctl stop nxcc-links.service", roles=sources)
     synced = en.sync_info(roles, networks)
     netem = en.NetemHTB()
     for link in LINKS:
@@ -105,6 +105,7 @@ def emulation(roles: en.Roles, networks: en.Networks) -> Iterator[en.Roles]:
         shape = {name: link[name] for name in ("delay", "rate", "loss")}
         netem.add_constraints(**ends, **shape, networks=networks["nodes"] or None)
     try:
+        en.run_command(f"{nxcc_nodes.PATH}; systemctl stop nxcc-links.service", roles=sources)
         netem.deploy()
         yield synced
     finally:
@@ -118,27 +119,61 @@ def configurations() -> dict[str, en.G5kConf]:
     return {role: en.G5kConf.from_dictionary({**conf, "key": key}) for role, conf in G5K.items()}
 
 
-def reserve(phases: Phases, dry: bool = False) -> list[Any]:
-    """Have EnOSlib reserve and deploy the nodes, and `run` provision them; gives the providers, which release them."""
+def reserve(phases: Phases, dry: bool = False) -> None:
+    """Have EnOSlib reserve and deploy the nodes, and `run` provision them."""
     path = os.path.join(phases.folder, "hosts")
     if dry:
         nxcc_nodes.build("g5k-image", dry)
         nxcc_nodes.run("g5k-image", "register", dry=dry)
         print(f"# EnOSlib: {', '.join(conf['job_name'] for conf in G5K.values())}")
         nxcc_nodes.run("g5k-image", "--nodes", path, "provision", dry=dry)
-        return []
+        return
     with phases.phase("build"):
         nxcc_nodes.build("g5k-image")
         nxcc_nodes.run("g5k-image", "register")
     with phases.phase("deploy"):
-        jobs = [en.G5k(conf) for conf in configurations().values()]
+        # EnOSlib's own name of a provider becomes a role: no role of the environment has a blank in its name.
+        jobs = [en.G5k(conf, name=f"job {role}") for role, conf in configurations().items()]
         provider = jobs[0] if len(jobs) == 1 else en.Providers(jobs)
         roles, _ = provider.init()
+        # Providers works on copies.
+        jobs = getattr(provider, "providers", jobs)
+        renew({role: jobs[index] for index, role in enumerate(G5K)}, phases.folder)
     with phases.phase("provision"):
         with open(path, "w", encoding="utf-8") as file:
             file.write(who_is_who(roles))
         nxcc_nodes.run("g5k-image", "--nodes", path, "provision")
-    return [provider]
+
+
+def renew(jobs: dict[str, en.G5k], folder: str) -> None:
+    """Deploy again where a job goes on whose nodes have an earlier image: EnOSlib looks at environments' names alone.
+
+    ``folder``/images.json has the jobs of each role, and what was registered when its nodes were deployed.
+    """
+    path = os.path.join(folder, "images.json")
+    before: dict[str, Any] = {}
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+        before = json.load(file)
+    now = {}
+    for role, job in jobs.items():
+        with open(os.path.join(nxcc_nodes.STATE, "g5k-image", "env", f"{role}.registered"), encoding="utf-8") as file:
+            image = file.read()
+        now[role] = {"jobs": [one.uid for one in job.jobs], "image": image}
+        known = before.get(role, now[role])
+        if known["jobs"] == now[role]["jobs"] and known["image"] != image:
+            job.provider_conf.force_deploy = True
+            job.deploy()
+            if job.undeployed:
+                raise NodesError(f"not deployed: {', '.join(host.fqdn for host in job.undeployed)}")
+            job.wait_nodes()
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(now, file)
+
+
+def release() -> None:
+    """End the jobs of an experiment, this one or an earlier one; EnOSlib finds them by their names."""
+    for conf in configurations().values():
+        en.G5k(conf).destroy()
 
 
 def who_is_who(roles: en.Roles) -> str:
@@ -157,22 +192,21 @@ def main(body: Callable[[en.Roles, en.Networks], object] = body, arguments: list
     given = nxcc_nodes.options("enoslib", ENVIRONMENT, NODES, arguments)
     phases = Phases("enoslib")
     en.init_logging()
-    providers: list[Any] = []
 
     def up(flavour: str) -> None:
         if flavour == "g5k-image" and G5K:
-            providers.extend(reserve(phases, given.dry_run))
+            reserve(phases, given.dry_run)
         else:
             nxcc_nodes.bring_up(flavour, phases, given.dry_run)
 
     def experiment(deployed: Deployed) -> None:
         roles, networks = hosts(deployed)
-        with phases.phase("run"), emulation(roles, networks) as found:
+        with emulation(roles, networks) as found, phases.phase("run"):
             body(found, networks)
 
     def down(flavour: str) -> None:
-        for provider in providers:
-            provider.destroy()
+        if flavour == "g5k-image" and G5K and not given.dry_run:
+            release()
         nxcc_nodes.run(flavour, "down", dry=given.dry_run)
 
     return nxcc_nodes.play(given, up, experiment, down)

@@ -93,11 +93,18 @@ def deployed(flavour: str) -> Deployed:
             data: Any = json.load(file)
     except FileNotFoundError:
         raise NodesError(f"no node is ready: `{flavour}/run up` first") from None
-    if data.get("format") != FORMAT:
-        raise NodesError(f"{path} has the form {data.get('format')}, and {FORMAT} is the one known here: compile again")
-    nodes = [Node(node["name"], node["role"], node["address"], node["container"]) for node in data["nodes"]]
+    except ValueError as error:
+        raise NodesError(f"{path} is broken ({error}): `{flavour}/run up` writes it anew") from None
+    form = data.get("format") if isinstance(data, dict) else None
+    if form != FORMAT:
+        raise NodesError(f"{path} has the form {form}, and {FORMAT} is the one known here: compile again")
     with open(os.path.join(BUNDLE, "environment.json"), encoding="utf-8") as file:
-        wanted = {node["name"]: node["role"] for node in json.load(file)["nodes"]}
+        environment = json.load(file)
+    if (data["environment"], data["flavour"]) != (environment["name"], flavour):
+        of = f"{data['environment']}, flavour {data['flavour']}"
+        raise NodesError(f"{path} is about nodes of {of}: `{flavour}/run up` writes it anew")
+    nodes = [Node(node["name"], node["role"], node["address"], node["container"]) for node in data["nodes"]]
+    wanted = {node["name"]: node["role"] for node in environment["nodes"]}
     missing = [name for name, role in wanted.items() if (name, role) not in {(node.name, node.role) for node in nodes}]
     if missing:
         raise NodesError(f"not ready: {', '.join(missing)}; `{flavour}/run up` first")
@@ -181,7 +188,7 @@ def options(name: str, environment: str, nodes: str, arguments: list[str] | None
     """The command line of an experiment: ``name`` is its orchestrator's, ``nodes`` the flavour where none is named."""
     parser = argparse.ArgumentParser(
         description=f"Run an experiment on the nodes of {environment}: build, deploy, provision, run. They stay up.",
-        epilog=f"Times: {STATE}/{name}/phases.json. Exit: 0 done, 1 something failed, 2 wrong usage.",
+        epilog=f"Times: {STATE}/{name}/phases.json. Exit: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.",
     )
     parser.add_argument("--on", metavar="FLAVOUR", default=nodes, help="whose nodes: docker, vm, g5k-image …")
     parser.add_argument("--running", action="store_true", help="take the nodes that are ready; nothing is started")
@@ -196,18 +203,36 @@ def play(
     body: Callable[[Deployed], None],
     down: Callable[[str], None],
 ) -> int:
-    """Bring the nodes up, hand them to ``body``, and with --down end them whatever came of it; gives the exit code."""
+    """Bring the nodes up, hand them to ``body``, and with --down end them whatever came of it; gives the exit code.
+
+    What ``body`` raises is raised, the nodes being ended.
+    """
     try:
         flavour = choose(given.on)
+    except NodesError as error:
+        return _failed(error)
+    code = 0
+    try:
         if not given.running:
             up(flavour)
-        try:
-            if not given.dry_run:
-                body(deployed(flavour))
-        finally:
-            if given.down:
-                down(flavour)
+        if not given.dry_run:
+            body(deployed(flavour))
     except NodesError as error:
-        print(f"experiment.py: {error}", file=sys.stderr)
-        return 1
-    return 0
+        code = _failed(error)
+    except KeyboardInterrupt:
+        print("experiment.py: interrupted", file=sys.stderr)
+        code = 130
+    finally:
+        if given.down:
+            # What went wrong before matters more.
+            try:
+                down(flavour)
+            except NodesError as error:
+                code = max(code, _failed(error))
+    return code
+
+
+def _failed(error: NodesError) -> int:
+    """Say what is wrong; gives the exit code."""
+    print(f"experiment.py: {error}", file=sys.stderr)
+    return 1
