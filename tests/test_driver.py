@@ -76,7 +76,8 @@ def test_a_single_node_is_the_machine(tmp_path: Path) -> None:
 
 def test_retry_and_join_all(driven: Driven) -> None:
     driven.passes("seen = []\nretry(lambda last: seen.append(last) or len(seen) > 1)\nassert seen == [False, False]")
-    assert "action timed out after 0." in driven.fails("retry(lambda last: False, 0.1)")
+    for limit in ("0.1", "timeout_seconds=0.1", "timeout=0.1"):
+        assert "action timed out after 0." in driven.fails(f"retry(lambda last: False, {limit})")
     driven.passes("for node in machines: node.shutdown()\njoin_all()")
 
 

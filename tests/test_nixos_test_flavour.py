@@ -197,6 +197,20 @@ def test_a_role_alone_has_its_own_word_on_its_size(tmp_path: Path) -> None:
     assert found == {"node_one": {"hostName": "node-one", "memorySize": 600}}
 
 
+def test_what_the_framework_says_too(tmp_path: Path) -> None:
+    source = """environment lab "x"
+      profile base { boot.consoleLogLevel = 3; networking.usePredictableInterfaceNames = true }
+      role one : base { services.timesyncd.enable = true }
+      role other : base { services.timesyncd.enable = force true }
+    """
+    found = of_bundle(
+        bundle_of(source, tmp_path),
+        "lib.mapAttrs (_: one: [ one.config.services.timesyncd.enable one.config.boot.consoleLogLevel"
+        " one.config.networking.usePredictableInterfaceNames ]) bundle.nixos-test.nodes",
+    )
+    assert found == {"one": [False, 7, False], "other": [True, 7, False]}
+
+
 @pytest.mark.parametrize("trust", ["peers", "none"])
 def test_firewall(trust: str, tmp_path: Path) -> None:
     source = SOURCE.replace('subnet "10.9.0.0/24"', f"trust {trust}")

@@ -67,8 +67,16 @@ let
     fileSystems = lib.mkVMOverride (import ../lib/mounts.nix { inherit lib; } config.nxcc.mounts);
   };
 
+  # What the framework says as a role would: the two would contradict each other. `force` in a role is still stronger.
+  # Nodes have QEMU's clock and the framework's names of network cards, and the driver shows what kernels say.
+  framework = {
+    services.timesyncd.enable = lib.mkOverride 60 false;
+    networking.usePredictableInterfaceNames = lib.mkOverride 60 false;
+    boot.consoleLogLevel = lib.mkOverride 60 7;
+  };
+
   machine = modules: node: {
-    imports = [ modules.${node.role} (identity node) (sizes node.role) mounts ]
+    imports = [ modules.${node.role} (identity node) (sizes node.role) mounts framework ]
       ++ lib.optional ((node.address or null) != null) (network node);
   };
 

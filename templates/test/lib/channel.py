@@ -37,8 +37,12 @@ class MachineError(Exception):
     """A node cannot be reached, or cannot do this."""
 
 
-def retry(fn: Callable[[bool], Any], timeout_seconds: float = TIMEOUT) -> None:
-    """Call ``fn(last)`` once a second until it is true; RequestedAssertionFailed after ``timeout_seconds``."""
+def retry(fn: Callable[[bool], Any], timeout_seconds: float = TIMEOUT, timeout: Seconds = None) -> None:
+    """Call ``fn(last)`` once a second until it is true; RequestedAssertionFailed after ``timeout_seconds``.
+
+    ``timeout`` is its older name in NixOS's driver.
+    """
+    timeout_seconds = timeout_seconds if timeout is None else timeout
     start = time.monotonic()
     while time.monotonic() - start < timeout_seconds:
         if fn(False):
