@@ -616,7 +616,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("role a { user bob { group wheel } }", ("NX0101 1:27 unexpected `wheel` | expected `=` or `{`",)),
     (
         "role a { share /data }",
-        ('NX0101 1:16 unexpected `/` | expected a string | help: a path on the node stands in quotes: `share "/…"`',),
+        ('NX0101 1:16 unexpected `/` | expected a value | help: a path on the node stands in quotes: `share "/…"`',),
     ),
     ('role a { mount "/x" }', ("NX0101 1:21 unexpected `}` | expected `from`",)),
     (
@@ -635,7 +635,10 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         'role a { file "/etc/x" "y" }',
         ("NX0101 1:24 unexpected string | expected `=`, `user`, `from`, `group` or `mode`",),
     ),
-    ("role a { on-boot x { } }", ("NX0101 1:20 unexpected `{` | expected `after` or `=`",)),
+    (
+        "role a { on-boot x { } }",
+        ("NX0101 1:20 unexpected `{` | expected `after`, `before`, `=`, `needs`, `wants` or `with`",),
+    ),
     ("role a { on docker ports 80 }", ("NX0101 1:20 unexpected `ports` | expected `,` or `{`",)),
     ("role a { on docker vm { } }", ("NX0101 1:20 unexpected `vm` | expected `,` or `{`",)),
     ("role a { when { } }", ("NX0101 1:19 unexpected `}` | expected `{`",)),

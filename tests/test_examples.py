@@ -21,7 +21,7 @@ from tools import missing, need
 
 from nxcc.compiler import compile_file
 from nxcc.flavours import names
-from nxcc.model.check import bodies
+from nxcc.model.definitions import bodies
 from nxcc.model.values import Attributes, Modified, Value, plain
 
 if TYPE_CHECKING:

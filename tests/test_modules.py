@@ -35,6 +35,7 @@ let
     kernelModules = config.boot.kernelModules;
     kernelParams = config.boot.kernelParams;
     exports = config.services.nfs.server.exports;
+    rules = config.systemd.tmpfiles.rules;
     mounts = builtins.mapAttrs (_: one: { inherit (one) device fsType options; }) config.fileSystems;
     hostName = config.networking.hostName;
     nix = config.nix.enable or null;
@@ -108,10 +109,18 @@ def test_links_and_shares_are_each_flavour_s(flavour: str, facts: dict[str, Any]
         assert "/data" not in agent["mounts"]
         assert "sch_netem" not in server["kernelModules"]
     else:
-        assert [line.split("fsid=")[1] for line in server["exports"].split()[1:] if "fsid" in line] == ["1)", "2)"]
+        assert [line.split("fsid=")[1] for line in server["exports"].split()[1:] if "fsid" in line] == [
+            *("1)", "2)", "3)")
+        ]
         assert agent["mounts"]["/data"]["device"] == "server:/data"
         assert agent["mounts"]["/data"]["fsType"] == "nfs"
         assert "sch_netem" in server["kernelModules"]
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_shared_home_has_the_mode_of_homes(flavour: str, release: str, facts: dict[str, Any]) -> None:
+    mode = "0700" if release == "20.09" else "0750"
+    assert f'd "/home/alice" {mode} alice users -' in systems(facts, "server")[flavour]["rules"]
 
 
 def test_containers_leave_network_and_wall_to_the_engine(facts: dict[str, Any], release: str) -> None:

@@ -30,6 +30,13 @@ in
       nxcc.secrets.key = { owner = "nobody"; mode = "0440"; units = [ "nscd" ]; };
       nxcc.shares."/data" = { };
       nxcc.shares."/home/a b".readOnly = true;
+      users.users.alice = { isNormalUser = true; group = "wheel"; };
+      users.users.inner = { isNormalUser = true; home = "/home/alice/inner"; };
+      nxcc.shares."/home/alice" = { };
+      nxcc.shares."/home/alice/results" = { };
+      nxcc.shares."/home/alice/inner/x".owner = "root";
+      nxcc.shares."/home/alices".group = "wheel";
+      nxcc.shares."/scratch".mode = "1777";
       nxcc.links = [
         { to = [ "agent1" "agent2" ]; delay = 100; jitter = 0.5; loss = 1; rate = 1000000000; }
         { to = [ "other" ]; rate = 5000000; }
@@ -76,6 +83,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
           modules = { plain = plain.boot.kernelModules; docker = docker.boot.kernelModules; };
           exports = plain.services.nfs.server.exports;
           rules = plain.systemd.tmpfiles.rules;
+          docker_rules = docker.systemd.tmpfiles.rules;
           mount = systems.plain.agent.config.fileSystems."/data";
           docker_nfs = docker.services.nfs.server.enable;
           docker_mounts = lib.attrNames systems.docker.agent.config.fileSystems;
@@ -127,7 +135,7 @@ def test_units_wait_for_their_secrets(facts: dict[str, Any]) -> None:
 
 
 def test_shares_are_nfs_on_machines_and_nothing_in_docker(facts: dict[str, Any]) -> None:
-    assert facts["exports"].splitlines() == [
+    assert facts["exports"].splitlines()[:2] == [
         '"/data" *(rw,no_subtree_check,no_root_squash,crossmnt,fsid=1)',
         '"/home/a b" *(ro,no_subtree_check,no_root_squash,crossmnt,fsid=2)',
     ]
@@ -136,6 +144,19 @@ def test_shares_are_nfs_on_machines_and_nothing_in_docker(facts: dict[str, Any])
     assert "x-systemd.automount" in facts["mount"]["options"]
     assert facts["docker_nfs"] is False
     assert "/data" not in facts["docker_mounts"]
+
+
+@pytest.mark.parametrize("rules", ["rules", "docker_rules"])
+def test_a_shared_home_stays_its_user_s(rules: str, facts: dict[str, Any]) -> None:
+    found = [rule for rule in facts[rules] if rule.startswith(('d "/home/alice', 'd "/scratch', 'd "/data'))]
+    assert found == [
+        'd "/data" 0755 root root -',
+        'd "/home/alice" 0700 alice wheel -',
+        'd "/home/alice/inner/x" 0755 root root -',
+        'd "/home/alice/results" 0755 alice wheel -',
+        'd "/home/alices" 0755 root wheel -',
+        'd "/scratch" 1777 root root -',
+    ]
 
 
 def test_links(facts: dict[str, Any]) -> None:

@@ -486,16 +486,24 @@ def test_top_level_statements(source: str, expected: Any) -> None:
         ('variable A = "x"', ("Variable", "A", text("x"))),
         ('file "/x" mode 0644 user u group g = "t"', ("File", text("/x"), "0644", "u", "g", False, text("t"))),
         ('file "/x" from ./y', ("File", text("/x"), None, None, None, True, ("Path", "./y"))),
-        ("on-boot b after a.service c@1.target = 'x'", ("OnBoot", "b", ["a.service", "c@1.target"], text("x"))),
-        ("on-boot b = 'x'", ("OnBoot", "b", [], text("x"))),
+        ("on-boot b after a.service c@1.target = 'x'", (
+            "OnBoot", "b", ["a.service", "c@1.target"], [], [], [], [], text("x"),
+        )),
+        ("on-boot b with a c.d, pkgs.e `f` needs g.mount wants h.target, i.path before j.service = x", (
+            "OnBoot", "b", [], ["j.service"], ["h.target", "i.path"], ["g.mount"],
+            ["$a", ("Select", "$c", "d"), ("Select", "$pkgs", "e"), ("NixText", "f", 39)], "$x",
+        )),
+        ("on-boot b = 'x'", ("OnBoot", "b", [], [], [], [], [], text("x"))),
         ("user a, b", ("User", ["a", "b"], [])),
-        ('user a { groups w x; keys "k" ./p; home "/h"; admin; uid = 1; x { y = 2 } }', ("User", ["a"], [
+        ('user a { groups w x; keys "k" ./p; home "/h"; admin; uid 2; uid = 1; x { y = 2 } }', ("User", ["a"], [
             ("UserGroups", ["w", "x"]), ("UserKeys", [text("k"), ("Path", "./p")]), ("UserHome", text("/h")),
-            ("UserAdmin",), ("Assign", ["uid"], None, ONE),
+            ("UserAdmin",), ("UserUid", TWO), ("Assign", ["uid"], None, ONE),
             ("Nested", ["x"], ("SetLiteral", [("Assign", ["y"], None, TWO)])),
         ])),
-        ('share "/d"', ("Share", text("/d"), False)),
-        ('share "/d" read-only', ("Share", text("/d"), True)),
+        ('share "/d"', ("Share", text("/d"), False, None, None, None)),
+        ("share d mode 1777 read-only group g owner owner", ("Share", "$d", True, "owner", "g", "1777")),
+        ('share ["/d", e]', ("Share", ("ListLiteral", [text("/d"), "$e"]), False, None, None, None)),
+        ("mount if a then b else c from from", ("Mount", ("If", "$a", "$b", "$c"), "from", None)),
         ('mount "/d" from r at "/e"', ("Mount", text("/d"), "r", text("/e"))),
         ("after a, b c", ("After", ["a", "b", "c"])),
         ('ready port 80, unit a.service command "x"', ("Ready", [

@@ -27,6 +27,9 @@ rec {
   utilLinux = pkgs: pkgs.util-linux or pkgs.utillinux;
   getent = pkgs: lib.getBin pkgs.stdenv.cc.libc;
 
+  # Mode of a user's home, an option since 22.05.
+  homeMode = user: user.homeMode or "0700";
+
   # Whether there is Nix on a node: always, until 22.05 brought the option.
   hasNix = config: config.nix.enable or true;
 

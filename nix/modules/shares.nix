@@ -1,8 +1,9 @@
-# Directories shared between nodes: NFS on machines. In docker they are volumes, and nothing is to be done here.
+# Directories shared between nodes: NFS on machines. In docker they are volumes, whose owner alone is set here.
 { config, lib, ... }:
 
 let
   onMachines = config.nxcc.flavour != "docker";
+  compat = import ../lib/compat.nix { inherit lib; };
   shares = config.nxcc.shares;
   directories = builtins.attrNames shares;
 
@@ -16,12 +17,28 @@ let
     in
     ''"${name}" *(${access},no_subtree_check,no_root_squash,crossmnt,fsid=${toString number})'';
 
+  # A home, and what is in it, stays its user's: of several homes the innermost counts.
+  homes = builtins.filter (user: user.createHome) (builtins.attrValues config.users.users);
+  length = user: builtins.stringLength user.home;
+  userOf = directory:
+    let
+      within = builtins.filter (user: builtins.substring 0 (length user + 1) "${directory}/" == "${user.home}/") homes;
+      innermost = builtins.sort (one: other: length one > length other) within;
+    in
+    if within == [ ] then { name = "root"; home = "/root"; } else builtins.head innermost;
+
   # To tmpfiles.d(5) a % is the beginning of a specifier.
   made = directory:
     let
       name = builtins.replaceStrings [ "\\" "\"" "%" ] [ "\\\\" "\\\"" "%%" ] directory;
+      share = shares.${directory};
+      given = value: usual: if value == null then usual else value;
+      user = userOf directory;
+      owner = given share.owner user.name;
+      group = given share.group (config.users.users.${owner}.group or "root");
+      mode = given share.mode (if directory == user.home then compat.homeMode user else "0755");
     in
-    "d \"${name}\" 0755 root root -";
+    "d \"${name}\" ${mode} ${owner} ${group} -";
 in
 {
   imports = [ ./flavour.nix ];
@@ -35,6 +52,21 @@ in
         type = lib.types.bool;
         default = false;
         description = "Whether the other nodes may only read.";
+      };
+      options.owner = lib.mkOption {
+        type = lib.types.nullOr lib.types.str;
+        default = null;
+        description = "User who owns the directory; of a home, and of what is in it, its user, else root.";
+      };
+      options.group = lib.mkOption {
+        type = lib.types.nullOr lib.types.str;
+        default = null;
+        description = "Group of the directory; else that of its owner.";
+      };
+      options.mode = lib.mkOption {
+        type = lib.types.nullOr lib.types.str;
+        default = null;
+        description = "Mode of the directory; of a home the one that homes have, else 0755.";
       };
     });
   };
@@ -69,8 +101,8 @@ in
         enable = true;
         exports = lib.concatStringsSep "\n" (lib.imap1 export directories) + "\n";
       };
-      systemd.tmpfiles.rules = map made directories;
     })
+    { systemd.tmpfiles.rules = map made directories; }
     (lib.mkIf (onMachines && config.nxcc.mounts != { }) {
       fileSystems = import ../lib/mounts.nix { inherit lib; } config.nxcc.mounts;
     })

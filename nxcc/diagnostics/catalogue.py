@@ -99,6 +99,8 @@ CATALOGUE: dict[str, Entry] = {
     "NX0416": Entry("error", "`{directory}` is given twice"),
     "NX0417": Entry("error", "the profiles build on each other: {cycle}"),
     "NX0418": Entry("error", "more than {limit} nodes"),
+    "NX0419": Entry("error", "users {names} would have one uid, {uid}"),
+    "NX0420": Entry("warning", "user `{name}` {has} another uid on the nodes of role `{role}`"),
     # Files
     "NX0501": Entry("error", "there is no {what} `{path}`"),
     "NX0502": Entry("error", "the files include each other: {cycle}"),

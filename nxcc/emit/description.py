@@ -8,7 +8,7 @@ from nxcc.model import values as v
 from nxcc.model.check import in_flavour, order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from nxcc.model import environment as e
 
@@ -111,7 +111,19 @@ def _role(role: e.Role) -> dict[str, Any]:
         "secrets": list(dict.fromkeys(use.name for use in role.secrets)),
         "settings": _settings(role.settings),
     }
+    if some := _secret_flavours(role.secrets):
+        data["secretFlavours"] = some
     return data
+
+
+def _secret_flavours(uses: Sequence[e.UseSecret]) -> dict[str, list[str]]:
+    """In which flavours secrets are read, of those that are not read in all."""
+    everywhere = {use.name for use in uses if not use.only}
+    found: dict[str, dict[str, None]] = {}
+    for use in uses:
+        if use.name not in everywhere:
+            found.setdefault(use.name, {}).update(dict.fromkeys(use.only))
+    return {name: list(flavours) for name, flavours in found.items()}
 
 
 def _ready(ready: e.Ready) -> dict[str, Any]:

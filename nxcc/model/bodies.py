@@ -286,8 +286,17 @@ class BodyReader(Topology):
             return
         span = statement.name.span
         unit = [Entry(("wantedBy",), Items(("multi-user.target",)), span)]
-        if statement.after:
-            unit.append(Entry(("after",), Items(tuple(word.text for word in statement.after)), span))
+        # What is to be there already is what the script waits for, too.
+        wants, needs = (tuple(word.text for word in words) for words in (statement.wants, statement.needs))
+        after = (*(word.text for word in statement.after), *wants, *needs)
+        before = tuple(word.text for word in statement.before)
+        for name, units in (("after", after), ("before", before), ("wants", wants), ("requires", needs)):
+            if units:
+                unit.append(Entry((name,), Items(tuple(dict.fromkeys(units))), span))
+        packages = tuple(package(self.evaluator, item, self.scope) for item in statement.packages)
+        if any(isinstance(item, Unknown) for item in packages):
+            return
+        unit.append(Entry(("path",), Items((*packages, *_SYSTEM_PATH)), span))
         service = (Entry(("Type",), "oneshot", span), Entry(("RemainAfterExit",), True, span))
         unit.append(Entry(("serviceConfig",), Attributes(service), span))
         unit.append(Entry(("script",), value, statement.value.span))
@@ -349,6 +358,9 @@ class BodyReader(Topology):
     def _On(self, statement: t.On) -> None:
         self.gate(statement)
 
+
+_SYSTEM_PATH = ("/run/wrappers", "/run/current-system/sw")
+"""Where NixOS has the commands of a login: what the role's packages install, and what gains privileges."""
 
 # What stands at top level for an option of `nixpkgs`.
 _SYSTEM = 'name it at top level: `nixpkgs "…" { system "aarch64-linux" }`'

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from nxcc.diagnostics.core import Label
 from nxcc.model import arithmetic
 from nxcc.model import environment as e
+from nxcc.model.definitions import bodies, leaves, priority_of
 from nxcc.model.names import python_name
-from nxcc.model.values import Attributes, Items, Modified, Quantity, Value, known_text, plain
+from nxcc.model.uids import check_uids
+from nxcc.model.values import Items, Quantity, Value, known_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +26,7 @@ def check(environment: e.Environment, log: Log) -> None:
     _published(environment, log)
     for role in environment.roles:
         _options(environment, role, log)
+    check_uids(environment, log)
     if environment.tests:
         from nxcc.model.testscript import check_tests
 
@@ -154,46 +157,20 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 # ------------------------------------------------------------------ options
 
 
-def _leaves(path: tuple[str, ...], value: Value, span: Span) -> Iterator[tuple[tuple[str, ...], Value, Span]]:
-    """The options that a definition sets: sets are followed, other values are leaves."""
-    bare = plain(value)
-    if isinstance(bare, Attributes):
-        if not bare.entries:
-            yield path, bare, span
-        for entry in bare.entries:
-            yield from _leaves(path + entry.path, entry.value, entry.span)
-    else:
-        yield path, value, span
-
-
-def bodies(environment: e.Environment, role: e.Role) -> Iterator[tuple[tuple[str, ...], e.Body]]:
-    """All bodies of a role with the flavours in which they hold: its profiles', its own, and those under ``on``."""
-    modules = {module.key: module.body for module in environment.modules}
-    for body in (*(modules[use.module] for use in role.body.profiles), role.body):
-        yield (), body
-        yield from _gated(body)
-
-
-def _gated(body: e.Body) -> Iterator[tuple[tuple[str, ...], e.Body]]:
-    for gated in body.gated:
-        yield gated.flavours, gated.body
-        yield from _gated(gated.body)
-
-
 def _options(environment: e.Environment, role: e.Role, log: Log) -> None:
     """Refuse two different values of one option, and a host name that several nodes would share."""
     first: dict[tuple[str, ...], list[tuple[Value, str, tuple[str, ...], Span]]] = {}
     sets: dict[tuple[str, ...], Span] = {}
     for flavours, body in bodies(environment, role):
         for definition in body.definitions:
-            for path, value, span in _leaves(definition.path, definition.value, definition.span):
+            for path, value, span in leaves(definition.path, definition.value, definition.span):
                 if path == ("networking", "hostName") and role.counted:
-                    shown = known_text(_priority(value)[1])
+                    shown = known_text(priority_of(value)[1])
                     name = f"`{shown}`" if shown else "given here"
                     log.add(
                         "NX0414", span, role=role.name, name=name, help="nodes of a role with a count are named by nxcc"
                     )
-                priority, bare = _priority(value)
+                priority, bare = priority_of(value)
                 if not _scalar(bare):
                     for length in range(1, len(path)):
                         sets.setdefault(path[:length], span)
@@ -213,17 +190,6 @@ def _options(environment: e.Environment, role: e.Role, log: Log) -> None:
         if path in sets and sets[path] != values[0][3]:
             label = (Label(sets[path], "a set here"),)
             log.add("NX0604", values[0][3], option=_dotted(path), secondary=label)
-
-
-def _priority(value: Value) -> tuple[str, Value]:
-    """The priority of a definition, and its value."""
-    priority = ""
-    value = plain(value)
-    while isinstance(value, Modified):
-        if value.kind in ("force", "default"):
-            priority = value.kind
-        value = plain(value.value)
-    return priority, value
 
 
 def _scalar(value: Value) -> bool:

@@ -100,29 +100,57 @@ class Topology:
                 self.facts.publish.append(e.Publish(address, host, node, protocol, item.span, self.only))
 
     def _Share(self, statement: t.Share) -> None:
-        directory = self.evaluator.text(statement.directory, self.scope, "a shared directory")
-        if directory is None or not self.absolute(directory, statement.directory.span):
-            return
-        span = statement.directory.span
-        self.facts.shares.append(e.Share(directory, statement.read_only, span, self.only))
-        read_only = (Entry(("readOnly",), True, span),) if statement.read_only else ()
-        self.feature("shares")
-        self.define(("nxcc", "shares", directory), Attributes(read_only), span)
+        given = (("owner", statement.owner), ("group", statement.group), ("mode", statement.mode))
+        words = tuple(Entry((key,), word.text, word.span) for key, word in given if word)
+        for directory, span in self.directories(statement.directory, "a shared directory") or ():
+            if not self.absolute(directory, span):
+                continue
+            self.facts.shares.append(e.Share(directory, statement.read_only, span, self.only))
+            read_only = (Entry(("readOnly",), True, span),) if statement.read_only else ()
+            self.feature("shares")
+            self.define(("nxcc", "shares", directory), Attributes(read_only + words), span)
 
     def _Mount(self, statement: t.Mount) -> None:
-        directory = self.evaluator.text(statement.directory, self.scope, "a mount point")
-        source = self.evaluator.text(statement.at, self.scope, "a directory") if statement.at else directory
+        directories = self.directories(statement.directory, "a mount point")
+        sources = self.directories(statement.at, "a directory") if statement.at else directories
         role = self.read.role(statement.role)
-        if directory is None or source is None or role is None:
+        if directories is None or sources is None or role is None:
             return
-        if not self.absolute(directory, statement.directory.span):
+        if statement.at and len(directories) != len(sources):
+            expected = f"a list of {len(directories)}" if len(directories) != 1 else "one directory"
+            found = f"a list of {len(sources)}" if len(sources) != 1 else "one directory"
+            self.log.add("NX0301", statement.at.span, expected=expected, found=found)
             return
-        span = statement.directory.span
-        self.facts.mounts.append(e.Mount(directory, statement.role.text, source, statement.span, self.only))
-        entries = [("role", statement.role.text), ("host", role.hosts[0]), ("source", source)]
-        self.feature("shares")
-        value = Attributes(tuple(Entry((key,), text, span) for key, text in entries))
-        self.define(("nxcc", "mounts", directory), value, span)
+        for (directory, span), (source, _) in zip(directories, sources, strict=True):
+            if not self.absolute(directory, span):
+                continue
+            place = statement.span if len(directories) == 1 else span
+            self.facts.mounts.append(e.Mount(directory, statement.role.text, source, place, self.only))
+            entries = [("role", statement.role.text), ("host", role.hosts[0]), ("source", source)]
+            self.feature("shares")
+            value = Attributes(tuple(Entry((key,), text, span) for key, text in entries))
+            self.define(("nxcc", "mounts", directory), value, span)
+
+    def directories(self, node: t.Expression, what: str) -> list[tuple[str, Span]] | None:
+        """The directories that a string or a list of them names, each once, with their places; None after an error."""
+        if isinstance(node, t.Path):
+            self.absolute(node.text, node.span)
+            return None
+        value = self.evaluator.known(node, self.scope, what)
+        items = value.items if isinstance(value, Items) else (value,)
+        places = [node.span] * len(items)
+        if isinstance(node, t.ListLiteral) and len(node.items) == len(items):
+            places = [item.span for item in node.items]
+        found: dict[str, Span] = {}
+        for item, span in zip(items, places, strict=True):
+            if isinstance(item, Unknown):
+                return None
+            if not isinstance(item, str):
+                expected = "a string" if isinstance(value, Items) else "a string, or a list of strings"
+                self.log.add("NX0301", span, expected=expected, found=describe(item))
+                return None
+            found.setdefault(item, span)
+        return list(found.items())
 
     def _After(self, statement: t.After) -> None:
         for word in statement.roles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nxcc.diagnostics.core import Label
 from nxcc.model.expressions import Evaluator
 from nxcc.model.scope import Scope
 from nxcc.model.sets import path_span
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     from nxcc.diagnostics.core import Span
 
 MAX_KEY_FILE = 1024 * 1024
+MIN_UID, MAX_UID = 1000, 60_000
+"""Numbers of normal users: NixOS takes those below for users of its own, systemd some of those above."""
 
 
 def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tuple[tuple[str, ...], Value, Span]]:
     """The options of a ``user`` statement: (path, value, place) of each."""
     admins: list[str] = []
-    for word in statement.names:
+    first = _first_uid(evaluator, statement, scope)
+    for number, word in enumerate(statement.names):
         inner = Scope(scope)
         inner.bind(t.Word("name", word.span), word.text)
         # root is there already, and is none of the normal users.
@@ -46,6 +50,9 @@ def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tupl
                 admins.append(word.text)
         if groups:
             entries.append(Entry(("extraGroups",), Items(tuple(dict.fromkeys(groups))), word.span))
+        if first is not None:
+            place = next(item.span for item in statement.body if isinstance(item, t.UserUid))
+            entries.append(Entry(("uid",), first + number, place))
         for item in statement.body:
             entries.extend(_entries(evaluator, item, inner))
         yield ("users", "users", word.text), Attributes(tuple(entries)), word.span
@@ -55,6 +62,24 @@ def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tupl
         command = Attributes((Entry(("command",), "ALL", span), Entry(("options",), Items(("NOPASSWD",)), span)))
         rule = (Entry(("users",), Items(tuple(admins)), span), Entry(("commands",), Items((command,)), span))
         yield ("security", "sudo", "extraRules"), Items((Attributes(rule),)), span
+
+
+def _first_uid(evaluator: Evaluator, statement: t.User, scope: Scope) -> int | None:
+    """The number of the statement's first user: the next ones count up. None where there is none, or after an error."""
+    found: int | None = None
+    place: Span | None = None
+    for item in statement.body:
+        if isinstance(item, t.UserUid):
+            if place:
+                evaluator.log.add("NX0319", item.span, name="uid", secondary=(Label(place, "the first one"),))
+            place = item.span
+            found = evaluator.integer(item.value, scope, "a uid")
+            last = MAX_UID - len(statement.names) + 1
+            if found is not None and not MIN_UID <= found <= last:
+                expected = f"a uid from {MIN_UID} to {MAX_UID}"
+                evaluator.log.add("NX0301", item.value.span, expected=expected, found=describe(found))
+                found = None
+    return found
 
 
 def _entries(evaluator: Evaluator, item: object, scope: Scope) -> Iterator[Entry]:

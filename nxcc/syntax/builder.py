@@ -67,12 +67,7 @@ class Builder(Expressions):
 
     def secret(self, c: list[Any]) -> t.Secret:
         """secret."""
-        words: dict[str, Any] = {}
-        for bunch in c[2:]:
-            kind, value = bunch.items
-            if kind in words:
-                self.problems.append(("NX0114", bunch.span, "", {}))
-            words[kind] = value
+        words = self._each_once(c[2:])
         return t.Secret(
             self._word(c[1]),
             "SSH_KEY" in words,
@@ -237,11 +232,7 @@ class Builder(Expressions):
 
     def file(self, c: list[Any]) -> t.File:
         """file."""
-        words: dict[str, t.Word] = {}
-        for x in c[2:-2]:
-            if x.items[0] in words:
-                self.problems.append(("NX0114", x.span, "", {}))
-            words[x.items[0]] = x.items[1]
+        words = self._each_once(c[2:-2])
         return t.File(
             c[1],
             words.get("MODE"),
@@ -274,12 +265,22 @@ class Builder(Expressions):
 
     def on_boot(self, c: list[Any]) -> t.OnBoot:
         """on-boot."""
-        after = self._first(c, Bunch)
-        return t.OnBoot(self._word(c[1]), after.items if after else (), c[-1], self._span(c))
+        words = self._each_once(c[2:-2])
+        return t.OnBoot(
+            self._word(c[1]),
+            words.get("AFTER_UNITS", ()),
+            words.get("BEFORE_UNITS", ()),
+            words.get("WANTS", ()),
+            words.get("NEEDS", ()),
+            words.get("WITH", ()),
+            c[-1],
+            self._span(c),
+        )
 
-    def boot_after(self, c: list[Any]) -> Bunch:
-        """after a.service."""
-        return Bunch(tuple(self._word(x) for x in c if x.type == "UNIT"), self._span(c))
+    def boot_word(self, c: list[Any]) -> Bunch:
+        """A word of on-boot."""
+        units = tuple(self._word(x) for x in c if type(x) is Token and x.type == "UNIT")
+        return Bunch((c[0].type, units or self._nodes(c)), self._span(c))
 
     def user(self, c: list[Any]) -> t.User:
         """user."""
@@ -304,13 +305,24 @@ class Builder(Expressions):
         """home."""
         return t.UserHome(c[1], self._span(c))
 
+    def user_uid(self, c: list[Any]) -> t.UserUid:
+        """uid."""
+        return t.UserUid(c[1], self._span(c))
+
     def user_admin(self, c: list[Any]) -> t.UserAdmin:
         """admin."""
         return t.UserAdmin(self._span(c))
 
     def share(self, c: list[Any]) -> t.Share:
         """share."""
-        return t.Share(c[1], len(c) > 2, self._span(c))
+        words = self._each_once(c[2:])
+        return t.Share(
+            c[1], "READ_ONLY" in words, words.get("OWNER"), words.get("GROUP"), words.get("MODE"), self._span(c)
+        )
+
+    def share_word(self, c: list[Any]) -> Bunch:
+        """A word of share."""
+        return Bunch((c[0].type, self._word(c[-1])), self._span(c))
 
     def mount(self, c: list[Any]) -> t.Mount:
         """mount."""
@@ -367,6 +379,16 @@ class Builder(Expressions):
         return t.On(self._words(c), self._body(c[-1]), self._span(c))
 
     on_entries = on
+
+    def _each_once(self, words: list[Bunch]) -> dict[str, Any]:
+        """The words of a statement with their values, by terminal; one given again is reported."""
+        found: dict[str, Any] = {}
+        for word in words:
+            kind, value = word.items
+            if kind in found:
+                self.problems.append(("NX0114", word.span, "", {}))
+            found[kind] = value
+        return found
 
     def _body(self, block: Any) -> tuple[Any, ...]:
         body: tuple[Any, ...] = block.entries if type(block) is t.SetLiteral else block.items

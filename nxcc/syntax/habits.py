@@ -255,7 +255,7 @@ def _paths(p: Place) -> str:
         return 'where it comes from stands in quotes: `"github:…"`'
     if p.word == "nix" and p.rest[:1] == "{":
         return "Nix stands between backticks: `` nix `…` ``"
-    if p.rest[:1] == "/" and "QUOTE" in p.accepts and "PATH" not in p.accepts and p.word in _TAKE_A_PLACE:
+    if p.rest[:1] == "/" and "QUOTE" in p.accepts and p.word in _TAKE_A_PLACE and not p.before.endswith("from"):
         return f'a path on the node stands in quotes: `{p.word} "/…"`'
     if "PATH" not in p.accepts and p.rest[:1] != "/":
         return ""

@@ -336,10 +336,14 @@ class Script(NamedTuple):
 
 
 class OnBoot(NamedTuple):
-    """``on-boot NAME [after unit …] = text``."""
+    """``on-boot NAME [after unit …] [before …] [wants …] [needs …] [with package …] = text``."""
 
     name: Word
     after: tuple[Word, ...]
+    before: tuple[Word, ...]
+    wants: tuple[Word, ...]
+    needs: tuple[Word, ...]
+    packages: tuple[Expression, ...]
     value: Expression
     span: Span
 
@@ -365,6 +369,13 @@ class UserHome(NamedTuple):
     span: Span
 
 
+class UserUid(NamedTuple):
+    """``uid 1001``."""
+
+    value: Expression
+    span: Span
+
+
 class UserAdmin(NamedTuple):
     """``admin``."""
 
@@ -375,20 +386,23 @@ class User(NamedTuple):
     """``user a b { … }``."""
 
     names: tuple[Word, ...]
-    body: tuple[UserGroups | UserKeys | UserHome | UserAdmin | Assign | Nested, ...]
+    body: tuple[UserGroups | UserKeys | UserHome | UserUid | UserAdmin | Assign | Nested, ...]
     span: Span
 
 
 class Share(NamedTuple):
-    """``share "/dir" [read-only]``."""
+    """``share "/dir" [read-only] [owner u] [group g] [mode 0755]``; the directory may be a list of them."""
 
     directory: Expression
     read_only: bool
+    owner: Word | None
+    group: Word | None
+    mode: Word | None
     span: Span
 
 
 class Mount(NamedTuple):
-    """``mount "/dir" from ROLE [at "/elsewhere"]``."""
+    """``mount "/dir" from ROLE [at "/elsewhere"]``; each directory may be a list of them."""
 
     directory: Expression
     role: Word

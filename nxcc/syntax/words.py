@@ -82,6 +82,7 @@ _WORDS = {
     "NIX_WORD": "`nix`",
     "AFTERWARDS": "`after`",
     "AFTER_UNITS": "`after`",
+    "BEFORE_UNITS": "`before`",
     "AS_DEFAULT": "`default`",
 }
 OPERATORS = frozenset("COMPARE RANGE CONCAT PLUS MINUS STAR SLASH AND OR CALL INDEX DOT".split())

@@ -48,6 +48,7 @@ let
   java = { ... }: {
     environment.variables.JAVA_OPTS = "-Xmx2048m";
     systemd.services.cache = {
+      path = [ "/run/wrappers" "/run/current-system/sw" ];
       wantedBy = [ "multi-user.target" ];
       serviceConfig = {
         Type = "oneshot";
@@ -84,8 +85,11 @@ in
     };
     environment.systemPackages = [ (average pkgs) ];
     systemd.services.prepare = {
-      after = [ "network.target" ];
+      after = [ "network.target" "local-fs.target" ];
+      before = [ "sshd.service" ];
+      requires = [ "local-fs.target" ];
       wantedBy = [ "multi-user.target" ];
+      path = [ pkgs.jq "/run/wrappers" "/run/current-system/sw" ];
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;

@@ -75,15 +75,15 @@ in
     systemd.services.accounts = {
       wantedBy = [ "multi-user.target" ];
       after = [ "slurmdbd.service" ];
+      path = [ "/run/wrappers" "/run/current-system/sw" ];
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
       };
       script = ''
-        sacctmgr=/run/current-system/sw/bin/sacctmgr
-        until $sacctmgr -i show cluster; do sleep 1; done
-        $sacctmgr -i add cluster ${cluster} || true
-        $sacctmgr -i add user alice,bob account=research || true
+        until sacctmgr -i show cluster; do sleep 1; done
+        sacctmgr -i add cluster ${cluster} || true
+        sacctmgr -i add user alice,bob account=research || true
       '';
     };
   });

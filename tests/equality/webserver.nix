@@ -37,13 +37,15 @@ in
     environment.variables.SERVER = "http://server/hello";
     systemd.services.fetch = {
       after = [ "network-online.target" ];
+      wants = [ "network-online.target" ];
+      path = [ "/run/wrappers" "/run/current-system/sw" ];
       wantedBy = [ "multi-user.target" ];
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
       };
       script = ''
-        ${pkgs.curl}/bin/curl -fsS http://server/hello > /run/hello
+        curl -fsS http://server/hello > /run/hello
       '';
     };
   });

@@ -11,6 +11,10 @@
       nxcc.secrets.key = { owner = "nobody"; units = [ "other" ]; };
       nxcc.shares."/data" = { };
       nxcc.shares."/home/a b".readOnly = true;
+      # A home that is shared stays its user's.
+      nxcc.shares."/home/alice" = { };
+      users.users.alice = { name = "alice"; group = "users"; home = "/home/alice"; createHome = true; }
+        // lib.optionalAttrs (lib.versionAtLeast lib.trivial.release "22.05") { homeMode = "0750"; };
       nxcc.links = [{ to = [ "agent" ]; delay = 10; jitter = 0.5; loss = 1; rate = 1000000; }];
       nxcc.ready = [{ port = 80; } { unit = "user.service"; }];
       networking.firewall.enable = lib.mkDefault true;

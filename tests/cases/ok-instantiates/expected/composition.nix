@@ -99,6 +99,10 @@ in
         systemd.services.use = {
           wantedBy = [ "multi-user.target" ];
           after = [ "network.target" ];
+          path = [
+            "/run/wrappers"
+            "/run/current-system/sw"
+          ];
           serviceConfig = {
             Type = "oneshot";
             RemainAfterExit = true;

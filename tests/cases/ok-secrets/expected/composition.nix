@@ -43,6 +43,10 @@ in
         };
         systemd.services.use = {
           wantedBy = [ "multi-user.target" ];
+          path = [
+            "/run/wrappers"
+            "/run/current-system/sw"
+          ];
           serviceConfig = {
             Type = "oneshot";
             RemainAfterExit = true;

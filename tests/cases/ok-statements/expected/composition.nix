@@ -12,6 +12,7 @@ let
   debug = false;
   api = 8080;
   tools = pkgs.jq;
+  base = "/srv/more";
   # Where nodes read the secrets; the secrets themselves never get here.
   secret = {
     password = "/run/nxcc/secrets/password";
@@ -159,6 +160,10 @@ in
             "network.target"
             "postgresql.service"
           ];
+          path = [
+            "/run/wrappers"
+            "/run/current-system/sw"
+          ];
           serviceConfig = {
             Type = "oneshot";
             RemainAfterExit = true;
@@ -167,11 +172,41 @@ in
         };
         systemd.services.bare = {
           wantedBy = [ "multi-user.target" ];
+          path = [
+            "/run/wrappers"
+            "/run/current-system/sw"
+          ];
           serviceConfig = {
             Type = "oneshot";
             RemainAfterExit = true;
           };
           script = "true";
+        };
+        systemd.services.disk = {
+          wantedBy = [ "multi-user.target" ];
+          after = [
+            "network-online.target"
+            "local-fs.target"
+            "dev-vdb.device"
+          ];
+          before = [ "postgresql.service" ];
+          wants = [ "network-online.target" ];
+          requires = [
+            "local-fs.target"
+            "dev-vdb.device"
+          ];
+          path = [
+            pkgs.strace
+            pkgs.jq
+            tools
+            "/run/wrappers"
+            "/run/current-system/sw"
+          ];
+          serviceConfig = {
+            Type = "oneshot";
+            RemainAfterExit = true;
+          };
+          script = "jq . /dev/vdb";
         };
         users.users.alice = {
           isNormalUser = true;
@@ -212,9 +247,29 @@ in
         users.users.guest = {
           isNormalUser = true;
         };
+        users.users.carol = {
+          isNormalUser = true;
+          uid = 2080;
+          home = "/users/carol";
+        };
+        users.users.dave = {
+          isNormalUser = true;
+          uid = 2081;
+          home = "/users/dave";
+        };
         nxcc.shares."/srv/data" = { };
         nxcc.shares."/srv/read me" = {
           readOnly = true;
+        };
+        nxcc.shares."/users/carol" = { };
+        nxcc.shares."/users/dave" = { };
+        nxcc.shares."/srv/more/scratch" = {
+          group = "users";
+          mode = "1777";
+        };
+        nxcc.shares."/srv/more" = {
+          readOnly = true;
+          owner = "carol";
         };
         nxcc.ready = [
           {
@@ -255,6 +310,16 @@ in
           role = "server";
           host = "server";
           source = "/srv/read me";
+        };
+        nxcc.mounts."/srv/more/scratch" = {
+          role = "server";
+          host = "server";
+          source = "/srv/more/scratch";
+        };
+        nxcc.mounts."/mnt" = {
+          role = "server";
+          host = "server";
+          source = "/srv/more";
         };
         environment.variables.SERVER = "server";
         environment.variables.CLIENTS = "client1 client2 client3";

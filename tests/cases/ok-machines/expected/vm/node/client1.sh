@@ -21,8 +21,9 @@ commas() {
 }
 
 here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")/.." && pwd -P)
-# What another user has put there would be run.
-[ -z "$(find "${here%/*}.state" -prune ! -user "$(id -u)" 2>/dev/null)" ] || fail "${here%/*}.state is not yours"
+# What another user has put there would be run; who calls sudo is no other.
+user=$(id -u)
+[ -z "$(find "${here%/*}.state" -prune ! -user "$user" ! -user "${SUDO_UID:-$user}" 2>/dev/null)" ] || fail "${here%/*}.state is not yours"
 state=${here%/*}.state/vm
 own=$state/node/client1
 
