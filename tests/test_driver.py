@@ -74,6 +74,15 @@ def test_a_single_node_is_the_machine(tmp_path: Path) -> None:
     assert Driven(tmp_path, ("db-main",)).passes("print(machine.name, machine is db_main)") == "db-main True\n"
 
 
+def test_a_node_without_bash(driven: Driven) -> None:
+    """It is not waited for, nor said to be down."""
+    driven.run.write_text(driven.run.read_text().replace("s,/run/systemd", "s/ bash / no-bash /g; s,/run/systemd"))
+    for call in ("server.succeed('true')", "server.wait_until_succeeds('true')", "start_all()"):
+        said = driven.fails(call).splitlines()
+        assert "server has no bash, which runs the commands of test scripts" in said
+    assert not any(line.startswith("up") for line in (driven.fake / "asked").read_text().splitlines())
+
+
 def test_retry_and_join_all(driven: Driven) -> None:
     driven.passes("seen = []\nretry(lambda last: seen.append(last) or len(seen) > 1)\nassert seen == [False, False]")
     for limit in ("0.1", "timeout_seconds=0.1", "timeout=0.1"):

@@ -18,9 +18,10 @@ GRACE = 20
 """Seconds after a command's own timeout when the connection that carries it is cut."""
 
 # A command's errors go through a file: what it leaves running in the background would hold the connection open. The
-# last line tells a status of the command from one of the connection.
+# last line tells a status of the command, or that there is no shell for it, from one of the connection.
 WRAPPER = (
     "PATH=$PATH:/run/wrappers/bin:/run/current-system/sw/bin:/usr/bin:/bin:/usr/sbin:/sbin; export PATH; "
+    "command -v bash >/dev/null || {{ printf '\\n%s none\\n' {mark} >&2; exit; }}; "
     'e=$(mktemp) || exit; {prefix}bash -c {command} 2>"$e" </dev/null; s=$?; '
     'cat "$e" >&2; rm -f "$e"; printf \'\\n%s %s\\n\' {mark} $s >&2'
 )

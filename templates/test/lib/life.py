@@ -7,7 +7,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from channel import GRACE, TIMEOUT, WRAPPER, MachineError, Run, retry
+from channel import GRACE, TIMEOUT, WRAPPER, MachineError, RequestedAssertionFailed, Run, retry
 
 if TYPE_CHECKING:
     from channel import Seconds
@@ -42,13 +42,18 @@ class Node:
         return self.driver.log.nested(f"{self.name}: {msg}")
 
     def _ask(self, command: str, timeout: Seconds, may_vanish: bool = False) -> tuple[int, str]:
-        """Status and output of a command as it is; a lost connection is a MachineError, or -1 where it may vanish."""
+        """Status and output of a command as it is; a lost connection is a MachineError, or -1 where it may vanish.
+
+        A node without bash is a RequestedAssertionFailed: no waiting helps.
+        """
         mark = f"nxcc-{os.urandom(8).hex()}"
         prefix = "" if timeout is None else f"timeout -k 5 {timeout} "
         wrapped = WRAPPER.format(prefix=prefix, command=shlex.quote(command), mark=mark)
         status, out, err = self.run("ssh", self.name, wrapped, timeout=None if timeout is None else timeout + GRACE)
         said, found, ended = err.decode(errors="replace").partition(f"\n{mark} ")
         output = out.decode(errors="replace")
+        if ended.strip() == "none":
+            raise RequestedAssertionFailed(f"{self.name} has no bash, which runs the commands of test scripts")
         if found:
             for line in said.splitlines():
                 self.driver.log.log(f"{self.name} # {line}")
