@@ -121,6 +121,7 @@ SNIPPETS = [
     " ", "a", "a.b", "1", "2GiB", "9x", "let x = ", "param p: int = ", "packages ", "service ", "when ", "else", "if ",
     "then", "for ", "in ", "not ", "and", "..", "++", "-", "->", "<", "==", "./p", "#c\n", "\nrole b {\n", "\ntest ",
     "é", "\0", "\t", "\r", "on-boot x after ", "a.service", "publish 1:", "order 1 ", "\u2028", "\U0001f600", "$",
+    "share ", "mount ", " from r at ", "read-only", " mode 0755", " owner ", " needs ", " with ", "user a { uid ",
 ]  # fmt: skip
 
 
@@ -165,6 +166,9 @@ HUGE = {
     "backslashes": filled('let x = """', "\\", ' """'),
     "a path": filled("include ./", "a/"),
     "units": filled("role a { on-boot x after ", "a.", "= '' }"),
+    "words of on-boot": filled("role a { on-boot x ", "with a needs a.b ", "= '' }"),
+    "packages of on-boot": filled("role a { on-boot x with ", "a ", "= '' }"),
+    "words of share": filled("role a { share '' ", "mode 0755 ", "}"),
     'an unclosed "': filled('let x = "', "a"),
     'an unclosed """': filled('let x = """\n', "role a { }\n"),
     "an unclosed '''": filled("let x = '''\n", "a\n"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from nxcc.diagnostics.core import Label
-from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
 from nxcc.model import packages, project
 from nxcc.model.bodies import BodyReader
@@ -19,6 +18,7 @@ from nxcc.model.parameters import Parameters
 from nxcc.model.profiles import Profiles
 from nxcc.model.scope import GLOBAL, RoleNames, Scope
 from nxcc.model.settings import SettingsReader
+from nxcc.model.setups import Setups
 from nxcc.model.values import (
     Fragment,
     Items,
@@ -60,13 +60,10 @@ class EnvironmentReader(Readers):
         self.program = program
         self.log = log
         self.names = Names(program, log)
-        self.setup = self._chosen(setup)
-        setup_name = self.setup.name.text if self.setup else ""
-        for one in self._of_setup(t.Input):
-            self._declare_input(one, keep=True)
-        self.evaluator = Evaluator(self.names, log, setup_name, program.folder)
+        self.setups = Setups(program, self.names, log, setup)
+        self.evaluator = Evaluator(self.names, log, self.setups.name, program.folder)
         self.evaluator.nodes = self._role_names
-        self.given = Parameters(self.evaluator, self.names, parameters, self.setup)
+        self.given = Parameters(self.evaluator, self.names, parameters, self.setups.chosen)
         self.evaluator.parameter = self.given.value
         self.flavours = SettingsReader(self.evaluator, find, flavours)
         self._nodes: dict[str, RoleNames | None] = {}
@@ -122,12 +119,12 @@ class EnvironmentReader(Readers):
         head = self._head()
         nixpkgs = project.nixpkgs(self.evaluator, self._one(t.Nixpkgs))
         network = read_network(self.evaluator, self._one(t.Network))
-        inputs = project.inputs(self.evaluator, [*self._all(t.Input), *self._of_setup(t.Input)])
+        inputs = project.inputs(self.evaluator, [*self._all(t.Input), *self.setups.of(t.Input)])
         self.given.check_all()
         constants = self._constants()
         scripts = [self._script(s.name.text) for s in self._all(t.Script)]
         overlays = [self.evaluator.value(s.value) for s in self._all(t.Overlay)]
-        overrides = project.overrides(self.evaluator, [*self._all(t.Override), *self._of_setup(t.Override)], inputs)
+        overrides = project.overrides(self.evaluator, [*self._all(t.Override), *self.setups.of(t.Override)], inputs)
         own = project.packages(self.evaluator, self._all(t.Package))
         secrets = project.secrets(self.evaluator, self.names.secrets.values())
         roles = self._roles()
@@ -136,10 +133,9 @@ class EnvironmentReader(Readers):
         roles = self._shape(number_nodes(roles, network, self.log), shaped)
         settings = [
             self.flavours.read(s, GLOBAL, in_role=False)
-            for s in [*self._all(t.FlavourSettings), *self._of_setup(t.FlavourSettings)]
+            for s in [*self._all(t.FlavourSettings), *self.setups.of(t.FlavourSettings)]
         ]
-        for setup in self._all(t.Setup):
-            self._check_setup(setup)
+        self.setups.check_others(self.evaluator, self.flavours)
         tests = [test for test in map(self._test, self._all(t.Test)) if test]
         self._secret_content(secrets)
         if head is None:
@@ -147,7 +143,7 @@ class EnvironmentReader(Readers):
         return e.Environment(
             head[0],
             head[1],
-            self.setup.name.text if self.setup else "",
+            self.setups.name,
             nixpkgs,
             network,
             tuple(roles),
@@ -170,10 +166,6 @@ class EnvironmentReader(Readers):
 
     def _all(self, kind: type[Statement]) -> list[Statement]:
         return [s for s in self.program.statements if isinstance(s, kind)]
-
-    def _of_setup(self, kind: type[Statement]) -> list[Statement]:
-        body = self.setup.body if self.setup else ()
-        return [s for s in body if isinstance(s, kind)]
 
     def _one(self, kind: type[Single]) -> Single | None:
         """The one statement of a kind: the root file's, else that of an included file."""
@@ -208,59 +200,6 @@ class EnvironmentReader(Readers):
         notes = "names of roles and nodes are host names" if what == "a role" else ()
         self.log.add("NX0402", word.span, name=word.text, what=what, help=help, notes=notes)
         return False
-
-    def _chosen(self, name: str | None) -> t.Setup | None:
-        """The setup of this compile: the one asked for, else the default one."""
-        defaults = [setup for setup in self.names.setups.values() if setup.default]
-        for extra in defaults[1:]:
-            first = (Label(defaults[0].name.span, "the first one"),)
-            self.log.add("NX0212", extra.name.span, what="default setup", secondary=first)
-        if name is None:
-            return defaults[0] if defaults else None
-        if name == "none":
-            return None
-        if name not in self.names.setups:
-            near: str | tuple[str, ...] = did_you_mean(name, self.names.setups)
-            if not near:
-                known = ", ".join(f"`{setup}`" for setup in self.names.setups)
-                near = f"the setups are {known}" if known else "this environment has no setups"
-            self.log.add("NX0203", None, kind="setup", name=name, help=near)
-        return self.names.setups.get(name)
-
-    def _check_setup(self, setup: t.Setup) -> None:
-        """Report what is wrong in a setup, whether it is chosen or not; parameters are checked elsewhere."""
-        if setup is self.setup:
-            return
-        inputs = [s for s in setup.body if isinstance(s, t.Input)]
-        for one in inputs:
-            self._declare_input(one, keep=False)
-        project.inputs(self.evaluator, [*self._all(t.Input), *inputs])
-        known = [s for s in setup.body if isinstance(s, t.Override) and self._has_input(s.target)]
-        project.overrides(self.evaluator, known, ())
-        for statement in setup.body:
-            if isinstance(statement, t.FlavourSettings):
-                self.flavours.read(statement, GLOBAL, in_role=False)
-            elif isinstance(statement, t.KernelParams):
-                for value in statement.values:
-                    self.evaluator.text(value, GLOBAL, "a kernel parameter")
-
-    def _has_input(self, node: t.Expression) -> bool:
-        """Whether what a setup overrides is there without the inputs that the setup alone adds."""
-        while isinstance(node, t.Select):
-            node = node.base
-        inputs = {s.name.text for setup in self._all(t.Setup) for s in setup.body if isinstance(s, t.Input)}
-        return not (isinstance(node, t.Name) and node.text in inputs and node.text not in self.names.values)
-
-    def _declare_input(self, statement: t.Input, *, keep: bool) -> None:
-        """Make an input of a setup known where no statement outside declares it."""
-        other = self.names.values.get(statement.name.text)
-        if other is None:
-            self.names.check_name(statement.name)
-            if keep:
-                self.names.values[statement.name.text] = statement
-        elif not isinstance(other, t.Input):
-            label = (Label(other.name.span, "declared here"),) if hasattr(other, "name") else ()
-            self.log.add("NX0208", statement.name.span, name=statement.name.text, secondary=label)
 
     def _constants(self) -> list[e.Constant]:
         constants = []
@@ -376,7 +315,7 @@ class EnvironmentReader(Readers):
 
     def _setup_kernel(self, body: e.Body, facts: Facts) -> e.Body:
         """The setup's kernel parameters hold for every role."""
-        for statement in self._of_setup(t.KernelParams):
+        for statement in self.setups.of(t.KernelParams):
             values = [self.evaluator.text(value, GLOBAL, "a kernel parameter") for value in statement.values]
             known = tuple(value for value in values if value is not None)
             facts.kernels.append(e.Kernel(None, known, statement.span))

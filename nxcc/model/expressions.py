@@ -12,8 +12,8 @@ from nxcc.diagnostics.core import Label, Span
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import arithmetic
 from nxcc.model.environment import NamedFile
-from nxcc.model.lookup import NameReader
-from nxcc.model.names import FUNCTIONS, Names
+from nxcc.model.names import Names
+from nxcc.model.operators import Operators
 from nxcc.model.scope import GLOBAL, MAX_DIGITS, MAX_ELEMENTS, MAX_NESTED, NO_KEY, RoleNames, Scope, TooDeep
 from nxcc.model.sets import only_on, path_span, set_twice
 from nxcc.model.values import (
@@ -26,8 +26,6 @@ from nxcc.model.values import (
     Items,
     Modified,
     Named,
-    Operation,
-    Quantity,
     SecretPath,
     SourcePath,
     Unknown,
@@ -37,10 +35,9 @@ from nxcc.model.values import (
     nix_only,
     plain,
     resolved,
-    undecided,
     walk,
 )
-from nxcc.model.words import describe, elements, no_text
+from nxcc.model.words import describe, no_text
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:
@@ -49,7 +46,7 @@ if TYPE_CHECKING:
     from nxcc.diagnostics.core import Log
 
 
-class Evaluator(NameReader):
+class Evaluator(Operators):
     """Evaluates expressions; knows all declarations."""
 
     def __init__(self, names: Names, log: Log, setup: str, folder: str) -> None:
@@ -236,100 +233,6 @@ class Evaluator(NameReader):
         path = self.path(node, scope, nix=False)
         return UNKNOWN if path is None else SourcePath(path)
 
-    # -------------------------------------------------------------- operators
-
-    def _Index(self, node: t.Index, scope: Scope) -> Value:
-        base = plain(self.value(node.base, scope))
-        index = self.integer(node.at, scope, "an index")
-        if isinstance(base, Unknown) or index is None:
-            return UNKNOWN
-        if not isinstance(base, Items):
-            self.not_a(node.base.span, "a list", base)
-            return UNKNOWN
-        last = len(base.items) - 1
-        if not 0 <= index <= last:
-            notes = f"the first one is 0, the last one {last}" if last >= 0 else ()
-            self.log.add("NX0307", node.at.span, index=index, length=elements(last + 1), notes=notes)
-            return UNKNOWN
-        return base.items[index]
-
-    def _Unary(self, node: t.Unary, scope: Scope) -> Value:
-        value = resolved(self.value(node.operand, scope))
-        if isinstance(value, Unknown):
-            return UNKNOWN
-        if nix_only(value):
-            return Operation(node.operator, (value,))
-        if node.operator == "not" and isinstance(value, bool):
-            return not value
-        if node.operator == "-" and isinstance(value, Written):
-            return Written.of(-value, f"-{value.text}".removeprefix("--"))
-        if node.operator == "-" and isinstance(value, int | float) and not isinstance(value, bool):
-            if value != -arithmetic.INT64:
-                return -value
-            self.log.add("NX0321", node.span)
-            return UNKNOWN
-        help = "a quantity is never negative" if isinstance(value, Quantity) else ()
-        self.log.add("NX0302", node.span, operator=node.operator, operands=describe(value), help=help)
-        return UNKNOWN
-
-    def _Binary(self, node: t.Binary, scope: Scope) -> Value:
-        left = self.value(node.left, scope)
-        if node.operator in ("and", "or"):
-            return self._logic(node, resolved(left), scope)
-        right = self.value(node.right, scope)
-        if isinstance(plain(left), Unknown) or isinstance(plain(right), Unknown):
-            return UNKNOWN
-        first, second = plain(left), plain(right)
-        if node.operator == "++" and isinstance(first, Items) and isinstance(second, Items):
-            # Elements may be Nix's own; the list itself is known.
-            return Items(first.items + second.items)
-        # Lists and sets are compared by their parts, so all of these must be known.
-        unknown = undecided if node.operator in ("==", "!=") else nix_only
-        open_ = unknown(left) or unknown(right)
-        left, right = resolved(left), resolved(right)
-        if open_:
-            return Operation(node.operator, (left, right))
-        result = arithmetic.operate(node.operator, left, right)
-        if isinstance(result, arithmetic.Fault):
-            span = node.right.span if result.code == "NX0308" else node.operator_span
-            fields: dict[str, Any] = {
-                "operator": node.operator,
-                "operands": f"{describe(left)} and {describe(right)}",
-                **result.fields,
-            }
-            self.log.add(result.code, span, help=result.help, **fields)
-            return UNKNOWN
-        if isinstance(result, Items) and not self.spend(len(result.items), node.span):
-            return UNKNOWN
-        return result
-
-    def _logic(self, node: t.Binary, left: Value, scope: Scope) -> Value:
-        if isinstance(left, bool) and left == (node.operator == "or"):
-            return left
-        right = resolved(self.value(node.right, scope))
-        if isinstance(left, Unknown) or isinstance(right, Unknown):
-            return UNKNOWN
-        for value, span in ((left, node.left.span), (right, node.right.span)):
-            if not isinstance(value, bool) and not nix_only(value):
-                self.log.add("NX0302", span, operator=node.operator, operands=describe(value))
-                return UNKNOWN
-        if nix_only(left) or nix_only(right):
-            return Operation(node.operator, (left, right))
-        return right
-
-    def _If(self, node: t.If, scope: Scope) -> Value:
-        condition = resolved(self.value(node.condition, scope))
-        if nix_only(condition):
-            yes, no = self.value(node.yes, scope), self.value(node.no, scope)
-            if isinstance(yes, Unknown) or isinstance(no, Unknown):
-                return UNKNOWN
-            return Operation("if", (condition, yes, no))
-        if isinstance(condition, bool):
-            return self.value(node.yes if condition else node.no, scope)
-        if not isinstance(condition, Unknown):
-            self.log.add("NX0305", node.condition.span, found=describe(condition))
-        return UNKNOWN
-
     # -------------------------------------------------------------- lists, sets, calls
 
     def _ListLiteral(self, node: t.ListLiteral, scope: Scope) -> Value:
@@ -424,43 +327,11 @@ class Evaluator(NameReader):
             return Modified(statement.modifier.kind, statement.modifier.order, value)
         return value
 
-    def _no_function(self, node: t.Apply, shown: str) -> str | tuple[str, ...]:
-        """The help for a call of what is no function."""
-        name = shown if isinstance(node.function, t.Name) else ""
-        if name in self.names.values and len(node.arguments) == 1:
-            argument = node.arguments[0].span
-            return f"an element of a list is `{name}[{argument.source.text[argument.start : argument.end]}]`"
-        if name in _OTHER_WORDS:
-            return _OTHER_WORDS[name]
-        near = did_you_mean(name, FUNCTIONS) if name else ()
-        return near or f"the functions are {', '.join(FUNCTIONS)}; those of Nix are called in backticks"
-
     def _Apply(self, node: t.Apply, scope: Scope) -> Value:
-        function = node.function
-        if not isinstance(function, t.Name) or function.text not in FUNCTIONS:
-            shown = function.span.source.text[function.span.start : function.span.end]
-            self.log.add("NX0207", function.span, name=" ".join(shown.split()), help=self._no_function(node, shown))
-            return UNKNOWN
-        from nxcc.model.functions import call
+        from nxcc.model.functions import apply
 
-        return call(self, function.text, node, scope)
+        return apply(self, node, scope)
 
-
-_OTHER_WORDS = {
-    "length": "`len(x)` counts the elements of a list, or the characters of a string",
-    "size": "`len(x)` counts the elements of a list, or the characters of a string",
-    "split": "`lines(x)` splits a string into its lines",
-    "range": "a range is written `1..n`",
-    "concatStringsSep": "`join(list, sep)` joins strings",
-    "toString": 'a string takes values in: `"${x}"`',
-    "str": 'a string takes values in: `"${x}"`',
-    "string": 'a string takes values in: `"${x}"`',
-    "format": 'a string takes values in: `"${x}"`',
-    "readFile": "`read(./file)` is a file's text",
-    "file": "`read(./file)` is a file's text",
-    "open": "`read(./file)` is a file's text",
-}
-"""What other languages call it: what it is here."""
 
 READY = "what ready means"
 _KNOWN_BY_NAME = "install the program with `packages` (a script of the role's is), and call it by its bare name"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model.expressions import Evaluator
+from nxcc.model.names import FUNCTIONS
 from nxcc.model.scope import MAX_LIST, Scope
 from nxcc.model.values import (
     UNKNOWN,
@@ -35,9 +37,32 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 }
 MAX_READ = 1024 * 1024
 
+_OTHER_WORDS = {
+    "length": "`len(x)` counts the elements of a list, or the characters of a string",
+    "size": "`len(x)` counts the elements of a list, or the characters of a string",
+    "split": "`lines(x)` splits a string into its lines",
+    "range": "a range is written `1..n`",
+    "concatStringsSep": "`join(list, sep)` joins strings",
+    "toString": 'a string takes values in: `"${x}"`',
+    "str": 'a string takes values in: `"${x}"`',
+    "string": 'a string takes values in: `"${x}"`',
+    "format": 'a string takes values in: `"${x}"`',
+    "readFile": "`read(./file)` is a file's text",
+    "file": "`read(./file)` is a file's text",
+    "open": "`read(./file)` is a file's text",
+}
+"""What other languages call it: what it is here."""
 
-def call(evaluator: Evaluator, name: str, node: t.Apply, scope: Scope) -> Value:
+
+def apply(evaluator: Evaluator, node: t.Apply, scope: Scope) -> Value:
     """The value of a call; UNKNOWN after an error."""
+    function = node.function
+    if not isinstance(function, t.Name) or function.text not in FUNCTIONS:
+        shown = function.span.source.text[function.span.start : function.span.end]
+        help = _no_function(evaluator, node, shown)
+        evaluator.log.add("NX0207", function.span, name=" ".join(shown.split()), help=help)
+        return UNKNOWN
+    name = function.text
     arguments = _bind(evaluator, name, node)
     if arguments is None:
         return UNKNOWN
@@ -47,6 +72,18 @@ def call(evaluator: Evaluator, name: str, node: t.Apply, scope: Scope) -> Value:
     if any(isinstance(plain(value), Unknown) for value in values):
         return UNKNOWN
     return _FUNCTIONS[name](evaluator, values, arguments)
+
+
+def _no_function(evaluator: Evaluator, node: t.Apply, shown: str) -> str | tuple[str, ...]:
+    """The help for a call of what is no function."""
+    name = shown if isinstance(node.function, t.Name) else ""
+    if name in evaluator.names.values and len(node.arguments) == 1:
+        argument = node.arguments[0].span
+        return f"an element of a list is `{name}[{argument.source.text[argument.start : argument.end]}]`"
+    if name in _OTHER_WORDS:
+        return _OTHER_WORDS[name]
+    near = did_you_mean(name, FUNCTIONS) if name else ()
+    return near or f"the functions are {', '.join(FUNCTIONS)}; those of Nix are called in backticks"
 
 
 def _bind(evaluator: Evaluator, name: str, node: t.Apply) -> list[t.Expression] | None:
