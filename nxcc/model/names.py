@@ -119,23 +119,20 @@ class Names:
             self.log.add("NX0202", name.span, name=text, notes=why, help="choose another name")
         return not why
 
-    def local(self, name: t.Word, inner: dict[str, Span]) -> bool:
+    def local(self, name: t.Word, inner: dict[str, Span], *, of_profile: bool = False) -> bool:
         """Report a local name (of a profile, a comprehension …) that hides another; whether it may be bound.
 
-        One that is no name at all may: what uses it is not wrong as well.
+        One that is no name at all may: what uses it is not wrong as well. ``of_profile`` is for its parameters.
         """
         self.check_name(name)
         other = inner.get(name.text)
         if other is None and name.text in self.values:
             other = word_of(self.values[name.text]).span
         if other is not None:
-            self.log.add(
-                "NX0208",
-                name.span,
-                name=name.text,
-                secondary=(Label(other, "declared here"),),
-                help="choose another name",
-            )
+            help = "choose another name"
+            if of_profile and name.text not in inner and isinstance(self.values[name.text], t.Param | t.Let):
+                help += f", or leave the parameter out: profiles see `{name.text}` as it is"
+            self.log.add("NX0208", name.span, name=name.text, secondary=(Label(other, "declared here"),), help=help)
             return False
         return True
 

@@ -86,7 +86,7 @@ class Profiles:
         self._open.append(statement.name)
         scope = Scope()
         for parameter in statement.parameters:
-            if self.names.local(parameter.name, scope.spans):
+            if self.names.local(parameter.name, scope.spans, of_profile=True):
                 value = arguments.get(parameter.name.text, UNKNOWN)
                 bare = plain(value)
                 scope.bind(parameter.name, UNKNOWN if isinstance(bare, Unknown) else Named(parameter.name.text, bare))
