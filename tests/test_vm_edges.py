@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -132,6 +133,10 @@ def test_a_state_of_another_user_is_not_used(single: Path, state: Path, tmp_path
     done = run(single / "node/a.sh", "--print")
     assert (done.returncode, done.stderr) == (2, f"vm-ramdisk/node/a.sh: {state.parent} is not yours\n")
     assert not (tmp_path / "run-by-us").exists()
+    # Who calls sudo is no other.
+    for script, argument in ((single / "run", "status"), (single / "node/a.sh", "--print")):
+        done = run(script, argument, SUDO_UID=str(NOBODY))
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_secret_from_a_pipe_is_read_once(single: Path, state: Path, tmp_path: Path) -> None:
@@ -162,6 +167,39 @@ def running(single: Path, state: Path, tmp_path: Path) -> str:
     ssh = 'while [ "$1" != a ]; do shift; done; shift; PATH=/usr/bin:/bin; eval "$*"\n'
     # `run` knows a QEMU by its command line.
     return programs(tmp_path / "bin", {"ssh": ssh, "grep": "exit 0\n"})
+
+
+@pytest.mark.parametrize(
+    ("was_ready", "answer", "console", "state_now"),
+    [
+        (True, 0, "", "ready"),
+        (True, 1, "", "unready"),
+        (True, 255, "", "silent"),
+        (False, 0, "", "ready"),
+        (False, 1, "", "starting"),
+        (False, 255, "", "starting"),
+        (False, 255, "---[ end Kernel panic - not syncing: x ]---\n", "panicked"),
+        (True, 255, "---[ end Kernel panic - not syncing: x ]---\n", "panicked"),
+        (True, 255, "---[ end Kernel panic - not syncing: x ]---\n" + "started again\n" * 5, "silent"),
+    ],
+)
+def test_status_asks_the_nodes(
+    single: Path, state: Path, tmp_path: Path, was_ready: bool, answer: int, console: str, state_now: str
+) -> None:
+    """What `up` has seen once may be otherwise now."""
+    node = state / "node/a"
+    node.mkdir(parents=True)
+    (node / "settings").write_text("ssh_port=20022\n")
+    (node / "console.log").write_text(console)
+    if was_ready:
+        (node / "ready").touch()
+    path = programs(tmp_path / "bin", {"ssh": f"exit {answer}\n"})
+    # `run` knows a QEMU by its command line.
+    with subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", f"{node}/pid"], start_new_session=True) as machine:
+        (node / "pid").write_text(f"{machine.pid}\n")
+        done = run(single / "run", "status", PATH=path)
+        os.killpg(machine.pid, signal.SIGKILL)
+    assert done.stdout.splitlines()[1].split()[:5] == ["a", "a", "198.18.0.1", state_now, "20022"]
 
 
 def test_fetch_tells_when_this_machine_cannot_take_it(single: Path, running: str, tmp_path: Path) -> None:
@@ -220,6 +258,22 @@ def test_an_archive_named_like_a_machine(single: Path, state: Path, tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a:b.tar").stat().st_size > MIB
+
+
+def test_one_of_several_takes_the_lock_of_a_dead_one(single: Path, state: Path, tmp_path: Path) -> None:
+    """Of two that find the same process gone, one goes on; nor does a slow one take what is a third's by now."""
+    lock = state / "lock"
+    (lock / "after-999999999").mkdir(parents=True)
+    (lock / "pid").write_text("999999999\n")
+    done = run(single / "run", "down")
+    assert (done.returncode, "another run is at work" in done.stderr) == (2, True)
+    assert lock.exists()
+    (lock / "after-999999999").rmdir()
+    third = f'case $1 in */after-*) echo {os.getpid()} >{shlex.quote(str(lock))}/pid ;; esac\nexec /bin/mkdir "$@"\n'
+    done = run(single / "run", "down", PATH=programs(tmp_path / "bin", {"mkdir": third}))
+    assert (done.returncode, "another run is at work" in done.stderr) == (2, True)
+    assert lock.exists()
+    shutil.rmtree(lock)
 
 
 def test_no_room_for_the_lock_is_no_other_run(single: Path, tmp_path: Path) -> None:

@@ -97,7 +97,13 @@ tell_deployed() (
 )
 
 # A word as JSON has it, - for none.
-json() { if [ "$1" = - ]; then printf null; else printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; fi; }
+json() {
+    case $1 in
+    -) printf null ;;
+    *[\\\"]*) printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')" ;;
+    *) printf '"%s"' "$1" ;;
+    esac
+}
 
 # The folder for what this makes, for the launcher's eyes only.
 make_state() {
@@ -125,13 +131,19 @@ lock() {
     if ! mkdir "$own/lock" 2>/dev/null; then
         [ -d "$own/lock" ] || die "cannot write in $own: no space left?"
         holder=$(cat "$own/lock/pid" 2>/dev/null || :)
-        if [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null; then
+        if [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null || ! take_over "$holder"; then
             refuse "another run is at work on this bundle (process ${holder:-unknown}); if not, remove $own/lock"
         fi
         say "removing the lock of process $holder, which is gone"
     fi
     locked=yes
     echo $$ 2>/dev/null >"$own/lock/pid" || die "cannot write in $own: no space left?"
+}
+
+# Of several that meet the lock of a process that is gone, one can make this folder. The lock that a slower one of them
+# looks at by then may be a third's: PROCESS
+take_over() {
+    mkdir "$own/lock/after-$1" 2>/dev/null && [ "$(cat "$own/lock/pid" 2>/dev/null)" = "$1" ]
 }
 
 # Processes that end with this one, and whether it waits until they have.

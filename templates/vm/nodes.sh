@@ -85,13 +85,43 @@ finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
 '
 
-# A node's state: ready, starting, stopped (it powered off), killed, or - where it was not started. Sets stands: NODE
+# Whether a node's kernel panicked and stays there: one that reboots then says other things last. NODE
+panicked() {
+    { tail -n 5 "$own/node/$1/console.log" | grep -qaF 'end Kernel panic'; } 2>/dev/null
+}
+
+# Asks all nodes that run whether they are ready, but some, at once; lines NODE STATUS, 255 and 124 where there is no
+# answer: NODES
+ask_nodes() {
+    while read -r node _; do
+        case $1 in *" $node "*) continue ;; esac
+        alive "$node" || continue
+        {
+            outcome=0
+            timeout 10 ssh -n -F "$own/node/$node/ssh" -o ConnectTimeout=5 "$node" "$node_path; nxcc-ready" >/dev/null 2>&1 ||
+                outcome=$?
+            echo "$node $outcome"
+        } &
+    done <<NODES
+$nodes
+NODES
+    wait
+}
+
+# A node's state by its answer, or without one by what `up` has seen: ready; unready or silent, where it was ready before;
+# starting; panicked, stopped (it powered off), killed, or - where it was not started. Sets stands: NODE ANSWER
 state_of() {
     stands=-
     [ -d "$own/node/$1" ] || return 0
     if alive "$1"; then
         stands=starting
         [ ! -e "$own/node/$1/ready" ] || stands=ready
+        case $2 in
+        '') ;;
+        0) stands=ready ;;
+        124 | 255) if panicked "$1"; then stands=panicked; elif [ "$stands" = ready ]; then stands=silent; fi ;;
+        *) if [ "$stands" = ready ]; then stands=unready; fi ;;
+        esac
     elif [ -e "$own/node/$1/pid" ]; then
         stands=killed
     elif [ -s "$own/node/$1/ssh" ]; then
@@ -99,18 +129,20 @@ state_of() {
     fi
 }
 
-do_status() {
+do_status() { show_nodes "$(ask_nodes ' ')"; }
+
+# A table of the nodes: ANSWERS
+show_nodes() {
     row='%-16s %-12s %-16s %-9s %-6s %s\n'
     # shellcheck disable=SC2059 # the format stands above
     printf "$row" NODE ROLE ADDRESS STATE SSH PORTS
     while read -r node role number address; do
-        state_of "$node"
-        port=-
-        case $stands in
-        ready | starting) port=$(sed -n 's/^ssh_port=//p' "$own/node/$node/settings") ;;
-        esac
+        look_up "$1" "$node"
+        state_of "$node" "$found"
+        ssh_port=-
+        case $stands in - | stopped | killed) ;; *) find_ssh_port "$node" ;; esac
         # shellcheck disable=SC2059
-        printf "$row" "$node" "$role" "$address" "$stands" "$port" "$(shown_ports "$node")"
+        printf "$row" "$node" "$role" "$address" "$stands" "$ssh_port" "$(shown_ports "$node")"
     done <<NODES
 $nodes
 NODES

@@ -3,9 +3,9 @@
 # Whether a node's QEMU runs; sets pid. A process that has its number by now is not it.
 alive() {
     pid=
-    { read -r pid <"$own/node/$1/pid"; } 2>/dev/null || return 1
+    { read -r pid <"$own/node/$1/pid" && kill -0 "$pid"; } 2>/dev/null || return 1
     if [ -e /proc/self/cmdline ]; then
-        { tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$own/node/$1/pid"; } 2>/dev/null
+        grep -qaF -- "$own/node/$1/pid" "/proc/$pid/cmdline" 2>/dev/null
     else
         ps -o args= -p "$pid" 2>/dev/null | grep -qF -- "$own/node/$1/pid"
     fi
@@ -26,6 +26,8 @@ check_memory() {
         case " $1 " in *" $node "*) ;; *) continue ;; esac
         if [ "$role" != "$of_role" ]; then
             memory=$("$here/node/$node.sh" --memory) || exit 2
+            # Beside what the node has, QEMU keeps code that it has translated.
+            [ "$accel" = kvm ] || memory=$((memory + 128))
             of_role=$role
         fi
         total=$((total + memory))
@@ -38,14 +40,26 @@ NODES
     fi
 }
 
+# Sets found: what stands after a word in the lines of a list. LIST WORD
+look_up() {
+    found=
+    while read -r entry rest; do
+        [ "$entry" != "$2" ] || found=$rest
+    done <<LIST
+$1
+LIST
+}
+
 # The folder of a node that is about to start: NODE ROLE
 prepare_node() {
     folder=$own/node/$1
     mkdir -p "$folder" || die "cannot write in $own"
     rm -f -- "$folder/pid"
-    # shellcheck disable=SC2046 # names of secrets
-    said=$(pack_host "$1" "$folder" $(printf '%s\n' "$reads" | sed -n "s/^$2 //p") 2>&1) || die "cannot write in $folder: $said"
-    bytes=$(printf '%s\n' "$disks" | sed -n "s/^$2 //p")
+    look_up "$reads" "$2"
+    # shellcheck disable=SC2086 # names of secrets
+    said=$(pack_host "$1" "$folder" $found 2>&1) || die "cannot write in $folder: $said"
+    look_up "$disks" "$2"
+    bytes=$found
     if [ -z "$bytes" ] || [ -e "$folder/disk.qcow2" ] || [ -e "$folder/disk.raw" ]; then return 0; fi
     # Both take no more room than what the node writes.
     if command -v qemu-img >/dev/null; then
@@ -64,10 +78,13 @@ what_boots() {
     { cat "$from/cmdline" "$here/node/$1.sh" && ls -lLn "$from/kernel" "$from/initrd"; } | cksum
 }
 
+# Sets ssh_port, which a node's settings begin with: NODE
+find_ssh_port() { IFS='=' read -r _ ssh_port <"$own/node/$1/settings"; }
+
 # A node that runs already: NODE ROLE
 keep_running() {
     folder=$own/node/$1
-    ssh_port=$(sed -n 's/^ssh_port=//p' "$folder/settings")
+    find_ssh_port "$1"
     # The folder of the links may be another one by now.
     ssh_host "$1" 127.0.0.1 "$ssh_port" "$sockets" >"$folder/ssh"
     if ! grep -qxF "boots='$(what_boots "$1" "$2")'" "$folder/settings"; then

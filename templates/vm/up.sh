@@ -10,7 +10,11 @@ do_up() {
         role_of "$node"
         wanted="$wanted$node "
     done
-    [ "$#" -gt 0 ] || wanted=" $(printf '%s\n' "$nodes" | cut -d ' ' -f 1 | tr '\n' ' ')"
+    if [ "$#" -eq 0 ]; then
+        while read -r node _; do wanted="$wanted$node "; done <<NODES
+$nodes
+NODES
+    fi
     find_qemu
     need_ssh
     need_build
@@ -46,7 +50,8 @@ do_up() {
     finish
     tell_ready
     if [ ! -e "$own/ready" ]; then printf '%s %s\n' "$(now)" "$(clock)" >"$own/ready"; fi
-    do_status
+    # Those were asked just now.
+    show_nodes "$(ask_nodes "$wanted")"
 }
 
 tell_ready() {
@@ -55,11 +60,6 @@ tell_ready() {
     done <<NODES | tell_deployed -
 $nodes
 NODES
-}
-
-# Sets others: the roles that a role's nodes come after.
-others_of() {
-    others=$(printf '%s\n' "$waits" | sed -n "s/^$1 //p")
 }
 
 # Starts the nodes that nothing keeps from it any more.
@@ -76,8 +76,8 @@ NODES
         case $begun in *" $node "*) continue ;; esac
         if [ "$role" != "$of_role" ]; then
             of_role=$role free=yes
-            others_of "$role"
-            for other in $others; do
+            look_up "$waits" "$role"
+            for other in $found; do
                 case $unready in *" $other "*) free= ;; esac
             done
         fi
@@ -122,6 +122,10 @@ bring_up() {
             printf '%s ready\n' "$1" >&3
             return 0
         fi
+        if panicked "$1"; then
+            printf '%s failed its kernel panicked\n' "$1" >&3
+            return 0
+        fi
         said=$(printf '%s' "$said" | tail -n 1 | cut -c 1-200)
         if [ -n "$said" ] && [ "$said" != "$told" ]; then
             told=$said
@@ -144,7 +148,8 @@ wait_ready() {
     exec 3<>"$sockets/events.$$"
     rm -f -- "$sockets/events.$$"
     (while sleep 1 && kill -0 $$ 2>/dev/null; do echo '- tick' >&3; done) </dev/null >/dev/null 2>&1 &
-    children="$children $!"
+    ticker=$!
+    children="$children $ticker"
     start_possible
     while [ "$ready" -lt "$all" ]; do
         read -r node event words <&3
@@ -163,7 +168,10 @@ wait_ready() {
         esac
     done
     exec 3>&-
-    gather_ssh
+    # The others have ended by themselves.
+    kill "$ticker" 2>/dev/null || :
+    wait
+    children=
 }
 
 # One ssh_config of all nodes that were ever started.

@@ -8,7 +8,9 @@ import re
 import signal
 import statistics
 import subprocess
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +35,7 @@ role server {
   ready port 80
 }
 role agent[2] {
+  flavour vm-ramdisk { restrict false }
   after server
   environment.etc.token-at.text = secret.token
   resources { memory 384MiB }
@@ -177,6 +180,26 @@ def test_published(trio: Bundle, up: list[str], port: int) -> None:
     """A port of the server's answers at this machine."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/name", timeout=20) as answer:
         assert answer.read() == b"server\n"
+
+
+class Outside(BaseHTTPRequestHandler):
+    """What nodes may not reach unless they are let out: a server of this machine's own."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"reached")
+
+
+def test_restrict(trio: Bundle, up: list[str]) -> None:
+    """Nodes of a role that is let out reach this machine, others do not; what leads to those works (test_published)."""
+    with HTTPServer(("127.0.0.1", 0), Outside) as outside:
+        threading.Thread(target=outside.serve_forever, daemon=True).start()
+        ask = f"busybox wget -T 5 -q -O - http://10.0.2.2:{outside.server_port}/"
+        assert trio.on("agent1", ask) == "reached"
+        done = trio.run("ssh", "server", ask)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        outside.shutdown()
 
 
 def test_console(trio: Bundle, up: list[str]) -> None:

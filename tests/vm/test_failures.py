@@ -172,6 +172,17 @@ def test_deadline(pair: Bundle) -> None:
     assert set(pair.processes()) == {"web1", "web2"}
 
 
+def test_panic(pair: Bundle, other: Path) -> None:
+    """A kernel that stops for good is not waited for, and what it said is shown."""
+    (other / "pairs" / "1" / "initrd").write_bytes(b"no archive")
+    done = pair.run("up", NXCC_RESULT=str(other), timeout=200)
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    assert re.fullmatch("-- node web[12]: its kernel panicked", next(line for line in said if line.startswith("-- ")))
+    assert any("end Kernel panic - not syncing: VFS: Unable to mount root fs" in line for line in said)
+    assert within(60, lambda: set(pair.states().values()) == {"panicked"})
+
+
 def test_too_little_memory(pair: Bundle, other: Path) -> None:
     """A ramdisk that stands twice in the memory while it is unpacked."""
     with (other / "pairs" / "1" / "initrd").open("ab") as initrd:
