@@ -21,7 +21,10 @@ from nxcc.resources import resource
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCRIPT = Path(resource("nix")) / "modules" / "identity.sh"
+# As nix/modules/identity.nix has its parts read.
+SCRIPT = b"".join(
+    (Path(resource("nix")) / "modules" / name).read_bytes() for name in ("identity-archive.sh", "identity.sh")
+)
 
 # All that the script may call.
 PROGRAMS = "cat chmod ip mkdir modprobe mv rm sleep tar".split()
@@ -53,6 +56,7 @@ class Machine:
         self.write("hostname", "old\n")
         self.write("cmdline", "quiet init=/nix/store/x/init\n")
         self.write("fib_trie", "")
+        self.script = self.write("identity.sh", SCRIPT)
         self.wrapper: list[str] = []
 
     def write(self, name: str, content: str | bytes) -> Path:
@@ -65,7 +69,7 @@ class Machine:
         self.write(f"fw_cfg/opt/nxcc/{name}/raw", content)
 
     def command(self, *arguments: str) -> list[str]:
-        return [*self.wrapper, *self.shell, str(SCRIPT), *arguments]
+        return [*self.wrapper, *self.shell, str(self.script), *arguments]
 
     def environment(self, **variables: str) -> dict[str, str]:
         places = {

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from guests import cpio
+from identity_nodes import SCRIPT
 from tools import missing, need
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def tiny_segment() -> bytes:
     """What follows the ramdisk of tiny machines."""
     files = {
         "init": (HERE / "tiny").read_bytes(),
-        "usr/local/bin/nxcc-identity": b"#!/bin/sh\n" + (MODULES / "identity.sh").read_bytes(),
+        "usr/local/bin/nxcc-identity": b"#!/bin/sh\n" + SCRIPT,
         "usr/local/bin/nxcc-ready": b"#!/bin/sh\n",
         "usr/local/sbin/standin-network": (HERE / "tree/usr/local/sbin/standin-network").read_bytes(),
     }
@@ -139,7 +140,7 @@ def common_files() -> dict[str, bytes]:
     """Files of every machine by path: those of tests/machine/tree, and the project's."""
     tree = HERE / "tree"
     files = {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
-    files["usr/local/bin/nxcc-identity"] = b"#!/bin/sh\n" + (MODULES / "identity.sh").read_bytes()
+    files["usr/local/bin/nxcc-identity"] = b"#!/bin/sh\n" + SCRIPT
     for name in ("links.sh", "peers.sh"):
         files[f"usr/local/lib/nxcc/{name}"] = (MODULES / name).read_bytes()
     return files

@@ -1,4 +1,4 @@
-"""The node's identity, nix/modules/identity.sh: what it takes from archives, and which it refuses."""
+"""The node's identity, nix/modules/identity-archive.sh: what it takes from archives, and which it refuses."""
 
 from __future__ import annotations
 

@@ -9,13 +9,9 @@ from pathlib import Path
 
 import pytest
 from guests import HERE, boot
-from identity_nodes import BASE, BASE_LEFT, HOSTS, KEY, NODES, pack
-
-from nxcc.resources import resource
+from identity_nodes import BASE, BASE_LEFT, HOSTS, KEY, NODES, SCRIPT, pack
 
 pytestmark = pytest.mark.slow
-
-SCRIPT = Path(resource("nix")) / "modules" / "identity.sh"
 
 # QEMU's own network first, then that of the nodes; their order is not what tells them apart.
 MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
@@ -32,7 +28,7 @@ class Guest:
         for name, content in items.items():
             (folder / name).write_bytes(content)
             options += ["-fw_cfg", f"name=opt/nxcc/{name},file={folder / name}"]
-        files = {"identity.sh": SCRIPT.read_bytes(), "base": BASE.encode()}
+        files = {"identity.sh": SCRIPT, "base": BASE.encode()}
         self.console = boot(folder, HERE / "identity", [], files, 120, options, parameters)
         self.values = dict(line[1:].partition(" ")[::2] for line in self.console if line.startswith("@"))
         assert self["end"] == "0", "\n".join(self.console)

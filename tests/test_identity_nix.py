@@ -98,7 +98,10 @@ def test_the_unit_runs_before_anyone_can_log_in(facts: dict[str, Any]) -> None:
 
 def test_the_command_is_the_script_with_its_programs(facts: dict[str, Any]) -> None:
     command = facts["web"]["command"]
-    assert "-identity.sh" in command
+    assert [line.split("-", 1)[1] for line in command.splitlines() if line.startswith(". ")] == [
+        "identity-archive.sh",
+        "identity.sh",
+    ]
     for package in ("coreutils", "gnutar", "iproute2", "kmod", "systemd"):
         assert f"-{package}-" in command
     assert "NXCC_HOSTS_BASE=/nix/store/" in command

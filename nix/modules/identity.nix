@@ -13,7 +13,8 @@ let
     #!${pkgs.runtimeShell}
     export PATH=${lib.makeBinPath [ pkgs.coreutils pkgs.gnutar (compat.iproute pkgs) pkgs.kmod pkgs.systemd ]}
     export NXCC_HOSTS_BASE=${base}
-    exec ${pkgs.runtimeShell} ${./identity.sh} "$@"
+    . ${./identity-archive.sh}
+    . ${./identity.sh}
   '';
 
   sshd = config.services.openssh;

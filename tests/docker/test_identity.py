@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-
-from nxcc.resources import resource
+from identity_nodes import SCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from docker_engines import Engine
 
 pytestmark = pytest.mark.docker
-
-SCRIPT = Path(resource("nix")) / "modules" / "identity.sh"
 
 MAIN = """
 code=0
@@ -54,7 +51,8 @@ def network(engine: Engine) -> Iterator[str]:
 def contained(engine: Engine, network: str, folder: Path, nodes: bytes | None, name: str = "web1") -> Run:
     """A run in a container of the stand-in with this nodes file, or none, mounted as the docker flavour mounts it."""
     (folder / "main").write_text(MAIN)
-    mounts = [f"{SCRIPT}:/identity.sh:ro", f"{folder}/main:/main:ro"]
+    (folder / "identity.sh").write_bytes(SCRIPT)
+    mounts = [f"{folder}/identity.sh:/identity.sh:ro", f"{folder}/main:/main:ro"]
     if nodes is not None:
         (folder / "nodes").write_bytes(nodes)
         mounts.append(f"{folder}/nodes:/run/nxcc/nodes:ro")

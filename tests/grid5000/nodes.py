@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from grid5000.site import Site
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-IDENTITY = os.path.join(HERE, "..", "..", "nix", "modules", "identity.sh")
+MODULES = os.path.abspath(os.path.join(HERE, "..", "..", "nix", "modules"))
 
 
 def boot(site: Site, host: str, system: str, keys: str | None = None, params: str = "") -> None:
@@ -58,7 +58,7 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
         path = os.path.join(node, own_programs, name)
         with open(path, "w", encoding="utf-8") as file:
             if name == "nxcc-identity":
-                file.write(f'#!/bin/sh\nexec sh "{os.path.abspath(IDENTITY)}" "$@"\n')
+                file.write(f'#!/bin/sh\n. "{MODULES}/identity-archive.sh"\n. "{MODULES}/identity.sh"\n')
             else:
                 file.write(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{HERE}/program.py" node-{name} "$@"\n')
         os.chmod(path, 0o755)
