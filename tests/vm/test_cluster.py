@@ -6,11 +6,11 @@ import json
 import os
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import threading
 import urllib.request
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -182,24 +182,20 @@ def test_published(trio: Bundle, up: list[str], port: int) -> None:
         assert answer.read() == b"server\n"
 
 
-class Outside(BaseHTTPRequestHandler):
-    """What nodes may not reach unless they are let out: a server of this machine's own."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"reached")
-
-
 def test_restrict(trio: Bundle, up: list[str]) -> None:
     """Nodes of a role that is let out reach this machine, others do not; what leads to those works (test_published)."""
-    with HTTPServer(("127.0.0.1", 0), Outside) as outside:
-        threading.Thread(target=outside.serve_forever, daemon=True).start()
-        ask = f"busybox wget -T 5 -q -O - http://10.0.2.2:{outside.server_port}/"
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        threading.Thread(target=greet, args=(outside,), daemon=True).start()
+        ask = f"busybox nc -w 10 10.0.2.2 {outside.getsockname()[1]} </dev/null"
         assert trio.on("agent1", ask) == "reached"
         done = trio.run("ssh", "server", ask)
-        assert (done.returncode, done.stdout) == (1, ""), done
-        outside.shutdown()
+        assert (done.returncode, done.stdout, "refused" in done.stderr) == (1, "", True), done
+
+
+def greet(server: socket.socket) -> None:
+    """Says to one that connects that it did."""
+    with server.accept()[0] as one:
+        one.sendall(b"reached")
 
 
 def test_console(trio: Bundle, up: list[str]) -> None:
