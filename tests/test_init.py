@@ -673,7 +673,10 @@ DAMAGED: dict[str, tuple[dict[str, str], str]] = {
     "another JSON": ({"nxc.json": "[1]"}, "p/nxc.json:1:1: error[NX1003]"),
     "a lock": ({"flake.lock": "{}"}, "p/flake.lock:1:1: error[NX1003]"),
     "a merge": ({"flake.lock": '{\n<<<<<<< HEAD\n"a": 1 }'}, "p/flake.lock:2:1: error[NX1003]"),
-    "no composition": ({"composition.nix": "", "flake.nix": "{ composition = ./x/y.nix; }"}, "error[NX1002]"),
+    "no composition": ({"composition.nix": ""}, "error[NX1002]"),
+    "not the flake's": ({"flake.nix": "{ composition = ./x/y.nix; }"}, "p/flake.nix:1:17: error[NX0501]"),
+    "not that of nxc.json": ({"nxc.json": '{"composition": "other.nix"}'}, "p/nxc.json:1:2: error[NX0501]"),
+    "a folder": ({"nxc.json": '{"composition": "."}'}, "p/nxc.json:1:2: error[NX0501]"),
 }
 
 
@@ -686,6 +689,58 @@ def test_projects_that_are_damaged(nxcc: Nxcc, tmp_path: Path, what: str) -> Non
     assert message in done.stderr
     assert there(tmp_path / "p") == before
     assert not (tmp_path / "env.nxc").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "place"),
+    [("setup.toml", '[params]\nb = "é"\n', "2:6"), ("nxc.json", '{"composition": "é"}', "1:18")],
+)
+def test_files_in_other_encodings(nxcc: Nxcc, tmp_path: Path, file: str, text: str, place: str) -> None:
+    put(tmp_path / "p", {"composition.nix": PLAIN})
+    (tmp_path / "p" / file).write_bytes(text.encode("latin-1"))
+    done = nxcc("init", "--from", "p", "--output-format", "concise", env=WITHOUT_NIX)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"p/{file}:{place}: error[NX1003]")
+    assert "not UTF-8" in done.stderr
+
+
+def test_a_composition_in_another_encoding(nxcc: Nxcc, tmp_path: Path) -> None:
+    need("nix-instantiate")
+    (tmp_path / "composition.nix").write_bytes('{ roles.a = { }; testScript = "# é"; }'.encode("latin-1"))
+    done = nxcc("init", "--from", "composition.nix")
+    assert (done.returncode, "the test script is not taken over" in done.stderr) == (0, True)
+    assert "its text is not UTF-8" in checked(tmp_path / "env.nxc")
+
+
+@pytest.mark.parametrize("nix", [True, False])
+def test_distributions_that_are_no_sets(nxcc: Nxcc, tmp_path: Path, nix: bool) -> None:
+    if nix:
+        need("nix-instantiate")
+    put(tmp_path, {"composition.nix": '{ roles.a = { };\n  rolesDistribution = [ "a" ];\n  dockerPorts = "80:80"; }'})
+    done = nxcc("init", "--from", "composition.nix", "--output-format", "concise", env=None if nix else WITHOUT_NIX)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "composition.nix:2:3: warning[NX1001]: `rolesDistribution` is not taken over",
+        "composition.nix:3:3: warning[NX1001]: `dockerPorts` is not taken over",
+    ]
+    assert "it is no set" in checked(tmp_path / "env.nxc")
+
+
+def test_a_flake_that_is_none(nxcc: Nxcc, tmp_path: Path) -> None:
+    put(tmp_path / "p", {"composition.nix": PLAIN, "flake.nix": "{ inputs = "})
+    done = nxcc("init", "--from", "p", "--output-format", "concise", env=WITHOUT_NIX)
+    assert (done.returncode, done.stderr) == (
+        0,
+        "p/flake.nix:1:1: warning[NX1001]: what flake.nix has as inputs is not taken over\n",
+    )
+
+
+def test_nothing_is_half_written(nxcc: Nxcc, tmp_path: Path) -> None:
+    put(tmp_path / "p", {**SEVERAL, "nxc.json": '{"composition": "compositions.nix"}'})
+    (tmp_path / "out" / "own-role.nxc").mkdir(parents=True)
+    done = nxcc("init", "--from", "p", "out", "--force", env=WITHOUT_NIX)
+    assert (done.returncode, done.stderr) == (2, "error: out/own-role.nxc: Is a directory\n")
+    assert os.listdir(tmp_path / "out") == ["own-role.nxc"]
 
 
 def test_a_folder_without_a_composition(nxcc: Nxcc, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """``nxcc init``: a source to start with, or one that takes over what a user of NixOS Compose has."""
 
+import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,13 +123,21 @@ def _put(voice: Voice, files: "Mapping[str, str]", force: bool) -> None:
             log.add("NX0805", None, path=os.path.normpath(path), help="`--force` overwrites it")
         voice.say(log.sorted())
         raise typer.Exit(1)
-    for path, text in files.items():
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        part = f"{path}.part"
-        with open(part, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(part, path)
-        voice.tell(f"{os.path.normpath(path)}: written")
+    parts = {path: f"{path}.part" for path in files}
+    try:
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            if os.path.isdir(path):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+            with open(parts[path], "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        for path, part in parts.items():
+            os.replace(part, path)
+            voice.tell(f"{os.path.normpath(path)}: written")
+    finally:
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                os.unlink(part)
 
 
 def _same(path: str, text: str) -> bool:

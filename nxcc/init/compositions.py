@@ -42,8 +42,8 @@ class Composition(NamedTuple):
 
     ``own`` says whether the file is this composition, rather than the set that it is in. ``roles`` are names with
     their places. ``distribution`` and ``ports`` are the attributes rolesDistribution and dockerPorts as data; ``test``
-    the script, None where it is not to be had for the reason ``untold``; ``computed`` are attributes of which only
-    Nix knows what they are. ``how`` says how the roles were found.
+    the script, None where it is not to be had for the reason ``untold``; ``unknown`` are attributes that are not to be
+    had, with the reason. ``how`` says how the roles were found.
     """
 
     name: str
@@ -56,17 +56,32 @@ class Composition(NamedTuple):
     ports: Mapping[str, Any]
     test: str | None
     untold: str
-    computed: tuple[str, ...]
+    unknown: Mapping[str, str]
     others: tuple[str, ...]
     places: Mapping[str, Span]
     shared: Mapping[str, tuple[Shared, ...]]
     how: str
 
 
-def load(path: str, shown: str) -> Source:
-    """A text file of the user's; ``shown`` is its name in messages. OSError where it cannot be read."""
-    with open(path, encoding="utf-8", errors="replace") as file:
+def load(path: str, shown: str, errors: str = "replace") -> Source:
+    """A text file of the user's; ``shown`` is its name in messages. OSError where it cannot be read.
+
+    What is not UTF-8 in it is replaced, or with ``errors`` as "strict" a UnicodeDecodeError.
+    """
+    with open(path, encoding="utf-8", errors=errors) as file:
         return Source(shown, file.read().replace("\r\n", "\n"), os.path.abspath(path))
+
+
+def data_file(path: str, form: str, log: Log) -> Source | None:
+    """A file of data, ``form`` being its form's name; None, reported, where it is not UTF-8. Raises OSError."""
+    shown = os.path.normpath(path)
+    try:
+        return load(path, shown, "strict")
+    except UnicodeDecodeError:
+        source = load(path, shown)
+        at = max(0, source.text.find("\N{REPLACEMENT CHARACTER}"))
+        log.add("NX1003", Span(source, at, at + 1), path=source.name, form=form, reason="this is not UTF-8")
+        return None
 
 
 def find(path: str, shown: str, log: Log, setup: Mapping[str, Any], flavour: str, only: str = "") -> list[Composition]:
@@ -140,21 +155,18 @@ def _composition(
         _nothing(source, trouble, log)
         return None
     facts: dict[str, Any] = dict(reading.values)
-    computed: list[str] = [
-        one for one in ("rolesDistribution", "dockerPorts") if one in reading.places and one not in facts
-    ]
+    unknown = {one: _COMPUTED for one in _SETS if one in reading.places and one not in facts}
     test, untold = facts.get("testScript"), ""
     if "testScript" in reading.places and not isinstance(test, str):
         test, untold = None, "a part of it is computed by Nix"
     others = [other for other in ("extraVolumes", "nspawnPorts") if other in reading.places]
     if "roles" in names:
-        computed = []
-        for attribute, asked in (("rolesDistribution", "distribution"), ("dockerPorts", "dockerPorts")):
+        unknown = {}
+        for attribute, asked in _SETS.items():
             try:
                 facts[attribute] = ask(asked)
             except NixFailed as failed:
-                computed.append(attribute)
-                trouble = str(failed)
+                unknown[attribute] = f"{_COMPUTED}: {failed}"
         try:
             answer = ask("test")
             others = [other for other in ask("others") if other != "dockerPorts"]
@@ -162,6 +174,7 @@ def _composition(
             untold = "" if test is not None else _UNTOLD.get(answer["kind"], f"it is a {answer['kind']}, no text")
         except NixFailed as failed:
             test, untold = None, str(failed)
+    unknown |= {one: "it is no set" for one in _SETS if one in facts and not isinstance(facts[one], dict)}
     return Composition(
         name,
         source.path,
@@ -173,13 +186,16 @@ def _composition(
         _mapping(facts.get("dockerPorts")),
         test,
         untold,
-        tuple(computed),
+        unknown,
         tuple(others),
         reading.places,
         reading.shared,
         how,
     )
 
+
+_SETS = {"rolesDistribution": "distribution", "dockerPorts": "dockerPorts"}
+_COMPUTED = "it is computed by Nix, which does not tell"
 
 _UNTOLD = {
     "context": "it names places in the Nix store; write these as `${pkgs.NAME}` in a `test` of your own",
@@ -237,7 +253,10 @@ class Nix:
         if done.returncode != 0:
             reason = _reason(done.stderr.decode(errors="replace"))
             raise NixFailed(f"Nix says: {reason}" if reason else f"{EVALUATOR} ended with {done.returncode}")
-        return json.loads(done.stdout)
+        try:
+            return json.loads(done.stdout)
+        except UnicodeDecodeError:
+            raise NixFailed("its text is not UTF-8") from None
 
 
 def _reason(stderr: str) -> str:

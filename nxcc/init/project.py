@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from nxcc.diagnostics.core import Source, Span
-from nxcc.init.compositions import load
+from nxcc.init.compositions import data_file, load
 from nxcc.records import NamedTuple
 from nxcc.syntax.nix_sets import Computed, Token, flattened, members, result, selection, text_of, tokens
 
@@ -61,13 +61,12 @@ def read_project(path: str, log: Log, draft: Draft) -> Project | None:
     if os.path.islink(marker):  # `nxc init` puts a link to nxc/nxc.json beside the project
         folder = os.path.dirname(os.path.join(folder, os.readlink(marker)))
         marker = os.path.join(folder, "nxc.json")
-    composition, flavour = "", ""
+    composition, flavour, named = "", "", None
     if os.path.exists(marker):
         settings = _json(marker, log)
         if settings is None:
             return None
-        source, content = settings
-        composition, flavour = _nxc(source, content, draft)
+        composition, flavour, named = _nxc(*settings, draft)
     flake = _Flake(folder, draft)
     lock = None
     if os.path.exists(os.path.join(folder, "flake.lock")):
@@ -77,12 +76,18 @@ def read_project(path: str, log: Log, draft: Draft) -> Project | None:
         lock = _lock(*found, log)
         if lock is None:
             return None
-    for name in (flake.composition, composition, "composition.nix", "compositions.nix"):
-        file = os.path.normpath(os.path.join(folder, name)) if name else ""
-        if file and os.path.isfile(file):
+    # What a file names is meant, and nothing else.
+    names = (
+        (flake.composition or composition,)
+        if flake.composition or composition
+        else ("composition.nix", "compositions.nix")
+    )
+    for name in names:
+        file = os.path.normpath(os.path.join(folder, name))
+        if os.path.isfile(file):
             return Project(folder, file, flavour, flake.inputs(lock), lock, flake.imports(), flake.overlays())
-    wanted = os.path.normpath(os.path.join(folder, flake.composition or composition or "composition.nix"))
-    log.add("NX0501", flake.named, what="composition", path=wanted)
+    wanted = os.path.normpath(os.path.join(folder, names[0]))
+    log.add("NX0501", flake.named or named, what="composition", path=wanted)
     return None
 
 
@@ -90,7 +95,9 @@ def _json(path: str, log: Log) -> tuple[Source, dict[str, Any]] | None:
     """A file that holds a JSON object; None, reported, for anything else."""
     import json
 
-    source = load(path, os.path.normpath(path))
+    source = data_file(path, "JSON", log)
+    if source is None:
+        return None
     try:
         content = json.loads(source.text)
         if isinstance(content, dict):
@@ -114,20 +121,22 @@ def _lock(source: Source, content: dict[str, Any], log: Log) -> dict[str, Any] |
         return None
 
 
-def _nxc(source: Source, content: Mapping[str, Any], draft: Draft) -> tuple[str, str]:
-    """The composition and the default flavour that nxc.json names."""
+def _nxc(source: Source, content: Mapping[str, Any], draft: Draft) -> tuple[str, str, Span | None]:
+    """The composition and the default flavour that nxc.json names, and where it names the composition."""
     found = {"composition": "", "default_flavour": ""}
+    named = None
     for key, value in content.items():
         at = source.text.find(f'"{key}"')
         span = Span(source, max(0, at), max(0, at) + len(key) + 2)
         if key in found and isinstance(value, str | None):
             found[key] = value or ""
+            named = span if key == "composition" and value else named
             if key == "default_flavour" and value and not _flavour(value):
                 draft.left(f"the flavour `{value}`", span, "nxcc has no such flavour")
         elif key not in ("platform", "flake"):  # where it is run, and that flake.nix is there: both are seen
             reason = "it is no text" if key in found else "NixOS Compose knows no such key here"
             draft.left(f"`{key}`", span, reason)
-    return found["composition"], found["default_flavour"]
+    return found["composition"], found["default_flavour"], named
 
 
 def _flavour(name: str) -> bool:
@@ -162,6 +171,8 @@ class _Flake:
         try:
             found = members(result(self.tokens, {}))
         except Computed:
+            if self.source.text.strip():
+                self.draft.left("what flake.nix has as inputs", Span(self.source, 0, 1), "its text is no set")
             return
         for one in flattened(found):
             if (

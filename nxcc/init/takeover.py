@@ -103,11 +103,10 @@ class _Project:
         path = os.path.join(self.project.folder, "setup.toml") if self.project else ""
         if not path or not os.path.exists(path):
             return
-        from nxcc.init.compositions import load
         from nxcc.init.setup import Setup
         from nxcc.init.toml import parse
 
-        toml = parse(load(path, os.path.normpath(path)), log)
+        toml = parse(path, log)
         if toml is None:
             self.project = None
         else:
@@ -237,10 +236,8 @@ class _Work:
         composition, draft = self.composition, self.draft
         for span in composition.unread:
             draft.left("some of the roles", span, "Nix computes them, and it was not asked")
-        for attribute in composition.computed:
-            draft.left(
-                f"`{attribute}`", composition.places.get(attribute), "it is computed by Nix, which does not tell"
-            )
+        for attribute, reason in composition.unknown.items():
+            draft.left(f"`{attribute}`", composition.places.get(attribute), reason)
         for attribute in composition.others:
             draft.left(f"`{attribute}`", composition.places.get(attribute), "nxcc has no statement for it")
         for attribute, named in (("rolesDistribution", composition.distribution), ("dockerPorts", composition.ports)):

@@ -49,10 +49,15 @@ class Toml:
         return self._places.get(path, Span(self.source, 0, 1))
 
 
-def parse(source: Source, log: Log) -> Toml | None:
-    """The content of a file; None, reported at its place, where it is no TOML."""
+def parse(path: str, log: Log) -> Toml | None:
+    """The content of a file; None, reported at its place, where it is no TOML. OSError where it cannot be read."""
     import tomllib
 
+    from nxcc.init.compositions import data_file
+
+    source = data_file(path, "TOML", log)
+    if source is None:
+        return None
     try:
         return Toml(source, tomllib.loads(source.text))
     except tomllib.TOMLDecodeError as error:
