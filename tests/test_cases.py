@@ -50,6 +50,7 @@ ELSEWHERE: dict[str, str] = {
     "NX0125": "test_cli.py::test_nix_refuses_a_fragment_at_its_place",
     "NX0524": "test_sources.py::test_limits",
     "NX0528": "test_sources.py::test_what_cannot_be_read",
+    "NX0529": "test_sources.py::test_links_become_what_they_lead_to",
     "NX0707": "test_honour.py::test_all_leaves_out_what_cannot",
     "NX0801": "test_cli.py::test_files_edited_by_hand",
     "NX0805": "test_cli.py::test_a_file_in_the_way",
