@@ -292,6 +292,7 @@ def test_memory_holds_the_ramdisk_twice(tmp_path: Path, given: int, initrd: int,
     ("parameters", "said"),
     [
         ("x" * 1979, "the kernel parameters are 2047 bytes, and 2046 at most reach it"),
+        ("é" * 989 + "x", "the kernel parameters are 2047 bytes, and 2046 at most reach it"),
         ('x="y"', "a kernel parameter holds a quote, a dollar sign or a backslash"),
         ("x=$y", "a kernel parameter holds a quote, a dollar sign or a backslash"),
         ("x=\\y", "a kernel parameter holds a quote, a dollar sign or a backslash"),

@@ -20,7 +20,8 @@ commas() {
     case $1 in *,*) printf '%s' "$1" | sed 's/,/,,/g' ;; *) printf '%s' "$1" ;; esac
 }
 
-here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0" || echo "$0")")/.." && pwd -P)
+script=$(readlink -f -- "$0" || echo "$0")
+here=$(CDPATH='' cd -- "${script%/*}/.." && pwd -P)
 # What another user has put there would be run; who calls sudo is no other.
 user=$(id -u)
 [ -z "$(find "${here%/*}.state" -prune ! -user "$user" ! -user "${SUDO_UID:-$user}" 2>/dev/null)" ] || fail "${here%/*}.state is not yours"
