@@ -90,6 +90,7 @@ RUN_BEFORE = (
     "run/ssh",
     "g5k/oar",
     "g5k/nodes",
+    "g5k/turns",
     "g5k/provision",
 )
 RUN_AFTER = ("g5k/site", "run/fetch", "run/test", "g5k/main")

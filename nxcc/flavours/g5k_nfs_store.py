@@ -21,7 +21,7 @@ class G5kNfsStore(G5kRamdisk):
 
     name: ClassVar[str] = "g5k-nfs-store"
     summary: ClassVar[str] = "kexec without a reboot: the store is a folder of the site's file server, over NFS"
-    run_parts: ClassVar[tuple[str, ...]] = ("g5k/space", "g5k/store", "g5k/pairs", "g5k/kexec")
+    run_parts: ClassVar[tuple[str, ...]] = ("g5k/space", "g5k/store", "g5k/pairs", "g5k/spread", "g5k/kexec")
     settings: ClassVar[tuple[Setting, ...]] = (
         *SETTINGS,
         Setting(

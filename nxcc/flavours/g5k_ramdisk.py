@@ -20,7 +20,7 @@ class G5kRamdisk(Grid5000):
     name: ClassVar[str] = "g5k-ramdisk"
     summary: ClassVar[str] = "kexec without a reboot: kernels and ramdisks, started over ssh on reserved nodes"
     tools: ClassVar[tuple[str, ...]] = ("oarsub", "OpenSSH")
-    run_parts: ClassVar[tuple[str, ...]] = ("g5k/pairs", "g5k/kexec")
+    run_parts: ClassVar[tuple[str, ...]] = ("g5k/pairs", "g5k/spread", "g5k/kexec")
     # A node has the site's memory, and the whole store in it.
     ignores: ClassVar[dict[str, tuple[str, str]]] = {
         **Grid5000.ignores,

@@ -11,6 +11,7 @@ do_deploy() {
         done
         return 0
     fi
+    choose_launcher
     prepare
     begin deploy
     ready_ssh
@@ -22,18 +23,17 @@ do_deploy() {
     fi
     rm -rf -- "$own/deploy"
     mkdir -p "$own/deploy"
+    # On the nodes; the same each time, so that what an interrupted one left there does not take memory for ever.
+    folder=/dev/shm/${sockets##*/}
     say "loading: $targets"
-    for node in $targets; do
-        find_line "$node"
-        load_node "$node" "$role" "$host" </dev/null >"$own/deploy/$node.log" 2>&1 &
-        children="$children $!"
+    on_all greet_node greeted
+    for pair in "$own"/result/pairs/*; do
+        (cd "$pair" && sha256sum kernel initrd && cd ../.. && sha256sum kexec) >"$own/deploy/sums-${pair##*/}"
     done
-    for child in $children; do wait "$child" || :; done
-    children=
+    spread
     # Nobody jumps where one cannot: its job's time would go by.
-    failed=
-    for node in $targets; do [ -s "$own/deploy/$node.boot" ] || failed="$failed $node"; done
-    [ -z "$failed" ] || not_started "cannot load kernel and ramdisk"
+    on_all load_node loaded
+    tell_brought
     for node in $targets; do
         find_line "$node"
         jump_node "$node" "$role" "$host" </dev/null >>"$own/deploy/$node.log" 2>&1 &
@@ -42,6 +42,20 @@ do_deploy() {
     wait_started
     children=
     finish
+}
+
+# Runs a function for all targets, and ends where one of them has not come to what it leaves: FUNCTION MARK
+on_all() {
+    for node in $targets; do
+        find_line "$node"
+        in_turn "$1" "$node" "$role" "$host" </dev/null >>"$own/deploy/$node.log" 2>&1 &
+        children="$children $!"
+    done
+    for child in $children; do wait "$child" || :; done
+    children=
+    failed=
+    for node in $targets; do [ -e "$own/deploy/$node.$2" ] || failed="$failed $node"; done
+    [ -z "$failed" ] || not_started "cannot load kernel and ramdisk"
 }
 
 # Leaves of targets those that do not run what they are to run.
@@ -86,40 +100,49 @@ find_way() {
     return 1
 }
 
-# In a process of its own: kernel, ramdisk and kexec to the node's memory, and load them: NODE ROLE HOST
-load_node() {
-    from=$own/result
+# In a process of its own: whether a node answers and has the memory; what the site's own system sees of your home is
+# copied there: NODE ROLE HOST
+greet_node() {
     if ! find_way "$1" "$3"; then
         reason_of "$1" "$(printf '%s' "$base_said" | tail -n 1)"
         return 1
     fi
     needed=$(memory_for "$2")
-    # On the site's own system your home is there, but root may not read it.
     # shellcheck disable=SC2016 # for the node's shell
-    check='available=$(sed -n "s/^MemAvailable: *\([0-9]*\) kB$/\1/p" /proc/meminfo)
+    check='umask 077; rm -rf '$folder' && mkdir '$folder' || exit
+available=$(sed -n "s/^MemAvailable: *\([0-9]*\) kB$/\1/p" /proc/meminfo)
 if [ "$((available / 1024))" -lt '$needed' ]; then
     echo "it has $((available / 1024)) MiB of memory free, and needs '$needed'"
     exit 1
-fi
-folder=$(mktemp -d /dev/shm/nxcc.XXXXXX) && echo "$folder"'
+fi'
+    # On the site's own system this is done as you: root may not read your home.
     case $way in
-    base) folder=$(base "$3" "$check") ;;
-    *) folder=$("$way" "$1" "$node_path; $check") ;;
+    base) said=$(base "$3" "$check" 2>&1) ;;
+    *) said=$("$way" "$1" "$node_path; $check" 2>&1) ;;
     esac || {
-        reason_of "$1" "${folder:-it takes no files}"
+        reason_of "$1" "${said:-it takes no files}"
         return 1
     }
-    echo "to $folder"
-    if [ "$way" = base ] && base "$3" "cd $(quoted "$from") && cp roles/$2/kernel roles/$2/initrd kexec $folder/" 2>/dev/null; then
-        echo "copied over NFS"
-    else
-        tar -C "$from" -chf - "roles/$2/kernel" "roles/$2/initrd" kexec | case $way in
-        base) base "$3" "tar -C $folder -xf - && mv $folder/roles/$2/* $folder/" ;;
-        *) "$way" "$1" "$node_path; tar -C $folder -xf - && mv $folder/roles/$2/* $folder/" ;;
-        esac || {
+    if [ "$way" = base ]; then
+        if base "$3" "cd $(quoted "$own/result") && cp roles/$2/kernel roles/$2/initrd kexec $folder/" 2>/dev/null; then
+            echo "copied over NFS"
+        else
+            : >"$own/deploy/$1.lacks"
+        fi
+    fi
+    printf '%s %s\n' "$was" "$way" >"$own/deploy/$1.greeted"
+}
+
+# In a process of its own: load what is in the node's memory, which is brought there unless it is: NODE ROLE HOST
+load_node() {
+    read -r was way <"$own/deploy/$1.greeted"
+    if ! arrived "$@"; then
+        bring "$@"
+        if ! arrived "$@"; then
             reason_of "$1" "the files cannot be copied ($own/deploy/$1.log)"
             return 1
-        }
+        fi
+        : >"$own/deploy/$1.brought"
     fi
     line=$(parameters_of "$2")
     # Never two --initrd (the last counts), never --reuse-cmdline (it keeps the old root).
@@ -129,17 +152,32 @@ folder=$(mktemp -d /dev/shm/nxcc.XXXXXX) && echo "$folder"'
         reason_of "$1" "kexec does not load it: $(printf '%s' "$said" | tail -n 1)"
         return 1
     fi
-    printf '%s %s %s\n' "$was" "$folder" "$way" >"$own/deploy/$1.boot"
+    : >"$own/deploy/$1.loaded"
+}
+
+# NODE ROLE HOST
+bring() {
+    echo "copying over ssh"
+    unpack="tar -C $folder -xf - && mv $folder/roles/$2/* $folder/"
+    tar -C "$own/result" -chf - "roles/$2/kernel" "roles/$2/initrd" kexec | case $way in
+    base) base "$3" "$unpack" ;;
+    *) "$way" "$1" "$node_path; $unpack" ;;
+    esac || :
+}
+
+# Whether a node has the files as they are here, whoever brought them: NODE ROLE HOST
+arrived() {
+    as_root "$1" "$3" "cd $folder && printf '%s\\n' $(quoted "$(cat "$own/deploy/sums-$(pair_of "$2")")") | sha256sum -c - >/dev/null 2>&1"
 }
 
 # In a process of its own: jump, and wait until another kernel answers with this bundle's key: NODE ROLE HOST
 jump_node() {
-    read -r was folder way <"$own/deploy/$1.boot"
+    read -r was way <"$own/deploy/$1.greeted"
     rm -rf -- "$own/first/$1" "$own/provision/$1".*
     rm -f -- "$own/deployed/$3"
     jump="systemctl kexec || $folder/kexec -e"
     # Detached, so that the connection ends before the node does. Not every system has nohup.
-    as_root "$1" "$3" "sh -c $(quoted "trap '' HUP; sleep 1; $jump") >/dev/null 2>&1 </dev/null &" || {
+    in_turn as_root "$1" "$3" "sh -c $(quoted "trap '' HUP; sleep 1; $jump") >/dev/null 2>&1 </dev/null &" || {
         reason_of "$1" "kexec cannot be started"
         return 1
     }
@@ -147,7 +185,7 @@ jump_node() {
     told=
     while :; do
         # An open port says nothing: the old system answers until it ends.
-        if said=$(newcomer "$1" cat /proc/sys/kernel/random/boot_id 2>&1); then
+        if said=$(in_turn newcomer "$1" cat /proc/sys/kernel/random/boot_id 2>&1); then
             is=$(printf '%s\n' "$said" | tail -n 1)
             [ "$is" = "$was" ] || break
             said="the old system still answers"

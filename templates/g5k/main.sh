@@ -2,7 +2,8 @@
 
 find_place
 dry='' all='' no_build='' given='' given_secrets='' nodes_option='' job_option='' start_option='' wait_option='' walltime_option=''
-login_option=''
+login_option='' launcher='' old=''
+at_once=32
 timeout=600
 deploy_timeout=2400
 [ "$flavour" = g5k-image ] || deploy_timeout=600
@@ -12,18 +13,19 @@ command=
 # The options of `run` stand before the node or file that a command is about; what follows is not ours.
 while [ "$#" -gt 0 ]; do
     case $1 in
-    --job | --nodes | --walltime | --at | --wait | --deploy-timeout | --timeout | --secret | --login | --pause)
+    --job | --nodes | --walltime | --at | --wait | --deploy-timeout | --timeout | --secret | --login | --launcher | --at-once | --pause)
         [ "$#" -gt 1 ] || refuse "$1 needs a value"
         option=$1 value=$2
         shift 2
         ;;
-    --job=* | --nodes=* | --walltime=* | --at=* | --wait=* | --deploy-timeout=* | --timeout=* | --secret=* | --login=* | --pause=*)
+    --job=* | --nodes=* | --walltime=* | --at=* | --wait=* | --deploy-timeout=* | --timeout=* | --secret=* | --login=* | --launcher=* | --at-once=* | --pause=*)
         option=${1%%=*} value=${1#*=}
         shift
         ;;
     --dry-run) dry=yes && shift && continue ;;
     --all) all=yes && shift && continue ;;
     --no-build) no_build=yes && shift && continue ;;
+    --old) old=yes && shift && continue ;;
     -h | --help) command=help && break ;;
     -*) refuse "no option $1 (\`run help\` lists them)" ;;
     *)
@@ -34,6 +36,7 @@ while [ "$#" -gt 0 ]; do
         continue
         ;;
     esac
+    # shellcheck disable=SC2034 # a launcher is for kexec alone
     case $option in
     --job)
         case $value in '' | *[!0-9]*) refuse "--job takes the number of a job" ;; esac
@@ -63,6 +66,11 @@ while [ "$#" -gt 0 ]; do
         esac
         ;;
     --pause) pause=$value ;;
+    --launcher) launcher=$value ;;
+    --at-once)
+        case $value in '' | 0* | *[!0-9]* | ????*) refuse "--at-once takes a number, from 1 to 999" ;; esac
+        at_once=$value
+        ;;
     --login)
         case $value in '' | -* | *[!a-z0-9_.-]*) refuse "--login takes the name of an account" ;; esac
         login_option=$value
@@ -73,6 +81,7 @@ done
 
 need_command
 # What not every flavour has.
+[ -z "$old" ] || [ "$flavour $command" = "g5k-nfs-store clean" ] || refuse "--old goes with \`clean\` of g5k-nfs-store"
 case $command in
 clean) [ "$flavour" != g5k-ramdisk ] || no_command ;;
 image | register) [ "$flavour" = g5k-image ] || no_command ;;

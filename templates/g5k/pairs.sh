@@ -50,6 +50,13 @@ memory_for() {
     echo $((2 * bytes / 1048576 + 512))
 }
 
+# The pair of kernel and ramdisk of a role: ROLE
+pair_of() {
+    pair_path=$(readlink "$own/result/roles/$1/initrd")
+    pair_path=${pair_path%/initrd}
+    printf '%s\n' "${pair_path##*/}"
+}
+
 # What tells one start from another: ROLE
 what_is_deployed() {
     { parameters_of "$1" && cat "$own/built" && ls -lLn "$own/result/roles/$1/kernel" "$own/result/roles/$1/initrd"; } | cksum

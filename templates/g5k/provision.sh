@@ -37,6 +37,7 @@ ready_ssh() {
     # shellcheck disable=SC2046 # names
     make_host_keys $(printf '%s\n' "$nodes" | cut -d ' ' -f 1)
     find_sockets
+    open_turns
     while read -r node _ host _; do
         ssh_host "$node" "$host" 22 "$sockets"
     done >"$own/ssh_config.new" <<TABLE
@@ -156,7 +157,7 @@ provision_node() {
         # A node that was provisioned before has this bundle's host key; another one's is taken as it is.
         for way in known newcomer; do
             status=0
-            said=$("$way" "$1" "$node_path; exec nxcc-identity receive $1" <"$folder/host.tar" 2>&1) || status=$?
+            said=$(in_turn "$way" "$1" "$node_path; exec nxcc-identity receive $1" <"$folder/host.tar" 2>&1) || status=$?
             printf '%s\n' "$said"
             [ "$status" -eq 255 ] || break 2
         done
@@ -174,7 +175,7 @@ provision_node() {
         : >"$own/provision/$1.failed"
         return 1
     fi
-    [ -z "$home" ] || mount_home "$1" || {
+    [ -z "$home" ] || in_turn mount_home "$1" || {
         reason "$1" "your home cannot be mounted ($own/provision/$1.log)"
         : >"$own/provision/$1.failed"
         return 1
@@ -182,12 +183,12 @@ provision_node() {
     : >"$own/provision/$1.named"
     reason "$1" "waits for those that it comes after"
     until others_ready "$2"; do sleep "$pause"; done
-    until said=$(known "$1" "$node_path; systemctl start --no-block default.target" 2>&1); do
+    until said=$(in_turn known "$1" "$node_path; systemctl start --no-block default.target" 2>&1); do
         reason "$1" "default.target cannot be started: $said"
         sleep "$pause"
     done
     : >"$own/provision/$1.started"
-    until said=$(known "$1" "$node_path; nxcc-ready" 2>&1); do
+    until said=$(in_turn known "$1" "$node_path; nxcc-ready" 2>&1); do
         reason "$1" "${said:-not ready}"
         sleep "$pause"
     done

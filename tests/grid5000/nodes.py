@@ -30,7 +30,8 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
     _refuse_mounts(node)
     shutil.rmtree(node, ignore_errors=True)
     own_programs = "bin" if system == "standard" else "run/current-system/sw/bin"
-    for name in ("run", "root", "shm", "ssh", "bin", own_programs):
+    # sshd, which starts behind the connections of other nodes, wants a folder of its own.
+    for name in ("run", "run/sshd", "root", "shm", "ssh", "bin", own_programs):
         os.makedirs(os.path.join(node, name), exist_ok=True)
     for name, text in (
         ("system", system),
@@ -52,13 +53,16 @@ def boot(site: Site, host: str, system: str, keys: str | None = None, params: st
     programs = (
         ("systemctl", "journalctl", "nxcc-ready", "nxcc-identity", "mount", "modprobe", "mountpoint")
         if system != "standard"
-        else ("sudo-g5k", "systemctl")
+        else ("sudo-g5k", "systemctl", "ssh")
     )
     for name in (*programs, "kexec", "reboot"):
         path = os.path.join(node, own_programs, name)
         with open(path, "w", encoding="utf-8") as file:
             if name == "nxcc-identity":
                 file.write(f'#!/bin/sh\n. "{MODULES}/identity-archive.sh"\n. "{MODULES}/identity.sh"\n')
+            elif name == "ssh":
+                real = shutil.which("ssh", path="/usr/local/bin:/usr/bin:/bin")
+                file.write(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{HERE}/program.py" ssh "{real}" "$@"\n')
             else:
                 file.write(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{HERE}/program.py" node-{name} "$@"\n')
         os.chmod(path, 0o755)
@@ -108,6 +112,11 @@ def connect(site: Site, user: str, host: str) -> None:
     name, _, rest = host.partition(".")
     plain, vlan, _ = name.partition("-kavlan-")
     host = f"{plain}.{rest}"
+    if "NODE_HOST" in os.environ:
+        site.log("hop", [os.environ["NODE_HOST"], host])
+        if host in site.scenario["shut"]:
+            sys.stderr.write(f"ssh: connect to host {host} port 22: Connection refused\n")
+            raise SystemExit(255)
     if host not in site.nodes or host in site.scenario["unreachable"] or bool(vlan) != _in_vlan(site, host):
         sys.stderr.write(f"ssh: connect to host {host} port 22: No route to host\n")
         raise SystemExit(255)
@@ -127,6 +136,7 @@ def connect(site: Site, user: str, host: str) -> None:
             f'HostKey "{node}/ssh/ssh_host_ed25519_key"\n'
             f'AuthorizedKeysFile "{keys}"{more}\n'
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\n"
+            "Subsystem sftp /usr/lib/openssh/sftp-server\n"
             f"AllowUsers {me}\nPermitRootLogin prohibit-password\nPidFile none\nMaxAuthTries 20\n"
             f'ForceCommand "{sys.executable}" -I -S "{HERE}/program.py" node-shell "{site.folder}" "{host}" {user}\n'
         )
@@ -147,11 +157,12 @@ def _system(node: str) -> str:
 
 ENTER = r"""
 set -e
-node=$1 user=$2 home=$3 command=$4
+node=$1 user=$2 home=$3 command=$4 unseen=$5 keeps=$6
 mount --make-rprivate /
 if [ -s "$node/run/nxcc/node" ]; then cat "$node/run/nxcc/node"; else cat "$node/name"; fi >/proc/sys/kernel/hostname
 mount --bind "$node/run" /run
-mount --bind "$node/shm" /dev/shm
+if [ -n "$keeps" ]; then mount --bind "$node/shm" /dev/shm; else mount -t tmpfs tmpfs /dev/shm; fi
+[ -z "$unseen" ] || mount -t tmpfs -o ro tmpfs "$home/$unseen"
 mount --bind "$node/ssh" /etc/ssh
 mount --bind "$node/boot_id" /proc/sys/kernel/random/boot_id
 mount --bind "$node/cmdline" /proc/cmdline
@@ -174,7 +185,9 @@ def shell(folder: str, host: str, user: str) -> None:
     command = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     site.log("ssh", [user, host, command])
     unshare = ["unshare", "--mount", "--uts", *(["--map-root-user"] if os.getuid() else [])]
-    os.execvp("unshare", [*unshare, "sh", "-c", ENTER, "node", node, user, site.home(), command])
+    keeps = "" if host in site.scenario["no_files"] else "yes"
+    words = [node, user, site.home(), command, site.scenario["unseen"], keeps]
+    os.execvp("unshare", [*unshare, "sh", "-c", ENTER, "node", *words])
 
 
 def systemctl(site: Site, arguments: list[str]) -> None:

@@ -30,6 +30,9 @@ DEFAULT_SCENARIO: dict[str, Any] = {
     "unreachable": [],  # nodes that do not answer by ssh
     "ready_after": 0,  # seconds from `systemctl start default.target` until the node is ready
     "never_ready": [],  # nodes
+    "unseen": "",  # a folder of the home that nodes do not see
+    "no_files": [],  # nodes whose memory keeps no files
+    "shut": [],  # nodes that other nodes cannot connect to
     "no_kexec": [],  # nodes whose kexec jumps nowhere: the old system stays
     "home_is_local": False,  # no file server has the home
     "room": 1 << 30,  # KiB free where the home is
