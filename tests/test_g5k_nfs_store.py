@@ -81,17 +81,26 @@ def test_the_folder_is_what_nix_store_is_to_hold(lab: Lab) -> None:
     assert (lab.place / "nix-path-registration").read_text() == (lab.folder / "one/registration").read_text()
     assert stat.S_IMODE((lab.place / "nix-path-registration").stat().st_mode) == 0o444
     # Only what is new is copied; what is there does not change.
-    before = glibc.stat().st_ino
+    inode = glibc.stat().st_ino
     lab.build("two", "glibc", "db")
     fine(lab("build"))
     # An interrupt in the middle of a path leaves its beginning.
     (lab.place / ".new").mkdir()
     (lab.place / ".new/part").mkdir(mode=0o555)
     assert "copying 1 of 3 paths" in fine(lab("store")).stderr
-    assert glibc.stat().st_ino == before
+    assert glibc.stat().st_ino == inode
     assert set(os.listdir(lab.place)) == names | {f"{A}-db"}
     assert (lab.place / "nix-path-registration").read_text() == (lab.folder / "two/registration").read_text()
     assert "all 3 paths are in" in fine(lab("store")).stderr
+    # What only the first build needed goes when that is asked for.
+    before = sorted(os.listdir(lab.place))
+    said = fine(lab("clean", "--old", "--dry-run"))
+    assert f"rm -rf -- {lab.place}/{A}-web\n" in said.stdout
+    assert "1 paths of earlier builds would be removed" in said.stderr
+    assert sorted(os.listdir(lab.place)) == before
+    fine(lab("clean", "--old"))
+    assert set(os.listdir(lab.place)) == (names | {f"{A}-db"}) - {f"{A}-web"}
+    assert glibc.stat().st_ino == inode
     fine(lab("clean"))
     assert not lab.place.exists()
 

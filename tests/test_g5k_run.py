@@ -454,6 +454,16 @@ def test_packed_and_pushed_to_a_site(lab: Lab) -> None:
     assert fine(done).stderr.endswith("on nancy: nxcc/lab/g5k-image/run up\n")
     words = (lab.folder / "words").read_text().splitlines()
     assert words[:3] == ["-J", "alice@access.grid5000.fr", "alice@nancy"]
+    # Once more: only what is another one goes there, and what this build has no more is removed.
+    assert "nancy has 0 of 3 files of the build already" in done.stderr
+    result = arrived / "nxcc/lab.state/g5k-image/result"
+    (result / "image.tar.gz").write_text("of an earlier build")
+    (result / "roles/agent/cmdline").write_text("of an earlier build")
+    kept = (result / "image.tar.xz").stat()
+    assert "nancy has 2 of 3 files of the build already" in fine(lab("--login", "alice", "push", "nancy")).stderr
+    assert (result / "image.tar.xz").stat().st_ino == kept.st_ino
+    assert not (result / "image.tar.gz").exists()
+    assert (result / "roles/agent/cmdline").read_bytes() == (lab.own / "result/roles/agent/cmdline").read_bytes()
     lab.frontend.program("ssh", real)
     names = {str(path.relative_to(arrived / "nxcc")) for path in arrived.rglob("*") if path.is_file()}
     state = {name for name in names if name.startswith("lab.state")}

@@ -14,7 +14,7 @@ do_pack() {
     pack_archive "${1:-}" "the frontend" built result
 }
 
-# Bundle and build to ~/nxcc of a site, through the gateway; secrets and keys stay here: [SITE]
+# Bundle and build to ~/nxcc of a site, through the gateway, as far as they are not there; secrets and keys stay here: [SITE]
 do_push() {
     target=${1:-$site}
     [ -n "$target" ] || refuse "push SITE: the source names none (\`flavour $flavour { site NAME }\`)"
@@ -31,17 +31,33 @@ do_push() {
         refuse "how do you get to $target? --login NAME of your account, or \`Host *.g5k\` in ~/.ssh/config (https://www.grid5000.fr/w/SSH)"
     fi
     folder=${bundle##*/}
-    unpack="mkdir -p nxcc && chmod 700 nxcc && tar -C nxcc -xf - && echo 'nxcc/'$(quoted "$folder")'/$flavour/run'"
     if [ -n "$dry" ]; then
         act tar -C "${bundle%/*}/" -cf - -- "$folder" "$folder.state/$flavour/built" "$folder.state/$flavour/result"
-        act ssh "$@" "$unpack"
+        act ssh "$@" "tar -C nxcc -xf -"
+        say "but for the files of the build that $target has already"
         return 0
     fi
     begin push
+    result=./$folder.state/$flavour/result
+    cd "${bundle%/*}/"
+    find "$result" -type f -exec sha256sum -- {} + >"$own/sums" || die "cannot read $own/result"
+    # The site says what it has of the build, and removes what this build has no more.
+    # shellcheck disable=SC2016 # for the site's shell
+    compare='mkdir -p nxcc && chmod 700 nxcc && cd nxcc && cat >.sums || exit
+sha256sum -c .sums 2>/dev/null | sed -n "s/: OK\$//p"
+if [ -d "$1" ]; then
+    find "$1" -type f | while read -r file; do grep -qF -- "  $file" .sums || rm -f -- "$file"; done
+fi
+rm -f .sums'
     # shellcheck disable=SC2029 # made here, for the site's shell
-    outcome=$({ { tar -C "${bundle%/*}/" -cf - -- "$folder" "$folder.state/$flavour/built" "$folder.state/$flavour/result" 3>&- &&
-        echo sent >&3 || echo failed >&3; } | ssh "$@" "$unpack" 3>&-; } 3>&1) || die "$target does not take it"
+    ssh "$@" "$(quoted sh -c "$compare" sh "$result")" <"$own/sums" >"$own/there" || die "$target does not take it"
+    say "$target has $(wc -l <"$own/there") of $(wc -l <"$own/sums") files of the build already"
+    find "./$folder" "./$folder.state/$flavour/built" "$result" >"$own/files"
+    # shellcheck disable=SC2029
+    outcome=$({ { grep -vxF -f "$own/there" "$own/files" | tar --no-recursion -T - -cf - 3>&- &&
+        echo sent >&3 || echo failed >&3; } | ssh "$@" "tar -C nxcc -xf -" 3>&-; } 3>&1) || die "$target does not take it"
     case $outcome in *failed*) die "the bundle cannot be read" ;; esac
+    rm -f -- "$own/sums" "$own/there" "$own/files"
     finish
     say "on $target: nxcc/$folder/$flavour/run up"
 }

@@ -107,7 +107,7 @@ drop() {
     act rm -rf -- "$1"
 }
 
-# The store's folder; nodes that run end with it.
+# The store's folder, or with --old the paths in it that the last build does not need; nodes that run end with it.
 do_clean() {
     need_state
     find_job
@@ -115,6 +115,25 @@ do_clean() {
         ask_state
         [ "$job_state" != Running ] || [ -n "$dry" ] || [ "$command" = down ] || refuse "nodes of job $job live on the store: \`run release\` first"
     fi
+    if [ -n "$old" ]; then
+        drop_old
+        return 0
+    fi
     [ ! -s "$own/place" ] || drop "$(cat "$own/place")"
     act rm -f -- "$own/place"
+}
+
+# Removes the paths that only earlier builds needed.
+drop_old() {
+    [ -s "$own/place" ] || return 0
+    [ -s "$own/result/store-paths" ] || refuse "nothing was built yet, so nothing says what is old"
+    needed_paths=$(sed 's|.*/||' "$own/result/store-paths")
+    place=$(cat "$own/place")
+    dropped=0
+    for path in "$place"/????????????????????????????????-*; do
+        if [ ! -e "$path" ] && [ ! -L "$path" ] || printf '%s\n' "$needed_paths" | grep -qxF -- "${path##*/}"; then continue; fi
+        drop "$path"
+        dropped=$((dropped + 1))
+    done
+    say "$dropped paths of earlier builds$([ -z "$dry" ] || echo ' would be') removed from $place"
 }
