@@ -565,7 +565,10 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "NX0101 1:26 unexpected `:` | expected a value | help: a setting and its value stand side by side: `NAME VALUE`",
         ),
     ),
-    ("role a { resources cpus 2 }", ("NX0101 1:20 unexpected `cpus` | expected `{`",)),
+    (
+        "role a { resources cpus 2 }",
+        ("NX0101 1:20 unexpected `cpus` | expected `{` | help: write `resources { cpus 2; memory 2GiB; disk 10GiB }`",),
+    ),
     (
         "flavour docker { memory = 3 }",
         (
@@ -612,8 +615,11 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ('overlay "x"', ("NX0101 1:9 unexpected string | expected a name or Nix in backticks",)),
-    ("role a { user { } }", ("NX0101 1:15 unexpected `{` | expected a name",)),
-    ("role a { user bob { group wheel } }", ("NX0101 1:27 unexpected `wheel` | expected `=` or `{`",)),
+    ("role a { user { } }", ("NX0101 1:15 unexpected `{` | expected `(` or a name",)),
+    (
+        "role a { user bob { group wheel } }",
+        ("NX0101 1:27 unexpected `wheel` | expected `=` or `{` | help: write `groups`",),
+    ),
     (
         "role a { share /data }",
         ('NX0101 1:16 unexpected `/` | expected a value | help: a path on the node stands in quotes: `share "/…"`',),
@@ -623,7 +629,12 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         'role a { mount "/x" from "b" }',
         ("NX0101 1:26 unexpected string | expected a name | help: a name stands without quotes",),
     ),
-    ("role a { ready 80 }", ("NX0101 1:16 unexpected `80` | expected `unit`, `command` or `port`",)),
+    (
+        "role a { ready 80 }",
+        (
+            "NX0101 1:16 unexpected `80` | expected `unit`, `command` or `port` | help: each condition has its word: `ready port 80, port 443`",
+        ),
+    ),
     ("role a { ready http 80 }", ("NX0101 1:16 unexpected `http` | expected `unit`, `command` or `port`",)),
     ("role a { kernel }", ("NX0101 1:17 unexpected `}` | expected a value",)),
     ('role a { variable X "y" }', ("NX0101 1:21 unexpected string | expected `=`",)),
@@ -637,7 +648,9 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "role a { on-boot x { } }",
-        ("NX0101 1:20 unexpected `{` | expected `after`, `before`, `=`, `needs`, `wants` or `with`",),
+        (
+            'NX0101 1:20 unexpected `{` | expected `after`, `before`, `=`, `needs`, `wants` or `with` | help: the script is a string: `on-boot NAME = """…"""`',
+        ),
     ),
     ("role a { on docker ports 80 }", ("NX0101 1:20 unexpected `ports` | expected `,` or `{`",)),
     ("role a { on docker vm { } }", ("NX0101 1:20 unexpected `vm` | expected `,` or `{`",)),
@@ -851,6 +864,139 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         'let x = "日本" "語"',
         (
             'NX0101 1:14 unexpected string | expected the end of the statement | help: join strings by interpolation: `"${a}${b}"`',
+        ),
+    ),
+    (
+        'role a { user alice { password "x" } }',
+        (
+            "NX0101 1:32 unexpected string | expected `=` or `{` | help: `keys` are what users log in with; NixOS's options for passwords are set with `=`",
+        ),
+    ),
+    (
+        'role a { user alice { key "x" } }',
+        ("NX0101 1:27 unexpected string | expected `=` or `{` | help: write `keys`",),
+    ),
+    (
+        "role a { user alice { groups a; sudo } }",
+        ("NX0101 1:38 unexpected `}` | expected `=` or `{` | help: write `admin`",),
+    ),
+    (
+        "role a { user alice uid 1001 }",
+        (
+            "NX0101 1:25 unexpected `1001` | expected `,`, `{`, `(`, a name, `}` or the end of the statement | help: what is said of a user stands in braces: `user NAME { uid 1001 }`",
+        ),
+    ),
+    (
+        "role a { ready port 3000 9090 }",
+        (
+            "NX0101 1:26 unexpected `9090` | expected `,`, `}`, `unit`, the end of the statement, `command` or `port` | help: each condition has its word: `ready port 80, port 443`",
+        ),
+    ),
+    (
+        "role a { ready port 3000, 9090 }",
+        (
+            "NX0101 1:27 unexpected `9090` | expected `unit`, `command` or `port` | help: each condition has its word: `ready port 80, port 443`",
+        ),
+    ),
+    (
+        'role a { mount "/home" from head:/home }',
+        (
+            'NX0101 1:33 unexpected `:` | expected `}`, the end of the statement or `at` | help: where the role has it follows `at`: `mount "/…" from ROLE at "/…"`',
+        ),
+    ),
+    (
+        'role a { mount from head "/data" }',
+        (
+            'NX0101 1:21 unexpected `head` | expected an operator or `from` | help: the directory comes first: `mount "/…" from ROLE`',
+        ),
+    ),
+    (
+        "role a { on-boot x from ./script.sh }",
+        (
+            "NX0101 1:20 unexpected `from` | expected `after`, `before`, `=`, `needs`, `wants` or `with` | help: the text of a file is `= read(./…)`",
+        ),
+    ),
+    (
+        'role a { on-boot x after head = "ls" }',
+        (
+            "NX0101 1:26 unexpected `head` | expected a unit such as sshd.service | help: a unit has its kind: `head.service`; `after ROLE` is a statement of its own",
+        ),
+    ),
+    (
+        'role a { on-boot x needs network-online = "ls" }',
+        (
+            "NX0101 1:26 unexpected `network-online` | expected a unit such as sshd.service | help: a unit has its kind: `network-online.target`; `after ROLE` is a statement of its own",
+        ),
+    ),
+    (
+        'role a { on-boot x requires sshd.service = "ls" }',
+        (
+            "NX0101 1:20 unexpected `requires` | expected `after`, `before`, `=`, `needs`, `wants` or `with` | help: write `needs`",
+        ),
+    ),
+    (
+        'role a { on-boot x path iproute2 = "ls" }',
+        (
+            "NX0101 1:20 unexpected `path` | expected `after`, `before`, `=`, `needs`, `wants` or `with` | help: write `with`",
+        ),
+    ),
+    (
+        'role a { share "/data" rw }',
+        (
+            "NX0101 1:24 unexpected `rw` | expected `}`, the end of the statement, `group`, `mode`, `owner` or `read-only` | help: others may write where it is not `read-only`",
+        ),
+    ),
+    (
+        'role a { share "/data" to worker }',
+        (
+            'NX0101 1:24 unexpected `to` | expected `}`, the end of the statement, `group`, `mode`, `owner` or `read-only` | help: roles that have it say so themselves: `mount "/…" from ROLE`',
+        ),
+    ),
+    (
+        'role a { share "/data" readonly }',
+        (
+            "NX0101 1:24 unexpected `readonly` | expected `}`, the end of the statement, `group`, `mode`, `owner` or `read-only` | help: write `read-only`",
+        ),
+    ),
+    (
+        'role a { share "/data" owned alice }',
+        (
+            "NX0101 1:24 unexpected `owned` | expected `}`, the end of the statement, `group`, `mode`, `owner` or `read-only`",
+        ),
+    ),
+    (
+        'role a { share "/srv" = "x" }',
+        (
+            'NX0101 1:23 unexpected `=` | expected `}`, the end of the statement, `group`, `mode`, `owner` or `read-only` | help: a directory has no content here; a file is `file "/…" = "…"`',
+        ),
+    ),
+    (
+        'role a { mount "/x" from b at /srv }',
+        ('NX0101 1:31 unexpected `/` | expected a value | help: a path on the node stands in quotes: `mount "/…"`',),
+    ),
+    (
+        "role a { memory 2GiB }",
+        (
+            "NX0118 1:10 unknown statement `memory` in a role | help: write `resources { cpus 2; memory 2GiB; disk 10GiB }`",
+        ),
+    ),
+    (
+        'role a { run "echo hi" }',
+        (
+            'NX0118 1:10 unknown statement `run` in a role | help: `on-boot NAME = "…"` runs a script at each boot, `script NAME bash = "…"` installs one',
+        ),
+    ),
+    (
+        "role a { depends-on head }",
+        (
+            "NX0118 1:10 unknown statement `depends-on` in a role | help: `after ROLE` waits until the nodes of a role are ready",
+        ),
+    ),
+    ("role a { env A = 1 }", ("NX0118 1:10 unknown statement `env` in a role | help: write `variable NAME = …`",)),
+    (
+        "role a { expose 80 }",
+        (
+            "NX0118 1:10 unknown statement `expose` in a role | help: `ports 80` opens a port, `publish 8080:80` leads to it from the host",
         ),
     ),
 )

@@ -36,6 +36,7 @@ let
     kernelParams = config.boot.kernelParams;
     exports = config.services.nfs.server.exports;
     rules = config.systemd.tmpfiles.rules;
+    sshd = config.services.openssh.extraConfig;
     mounts = builtins.mapAttrs (_: one: { inherit (one) device fsType options; }) config.fileSystems;
     hostName = config.networking.hostName;
     nix = config.nix.enable or null;
@@ -115,6 +116,17 @@ def test_links_and_shares_are_each_flavour_s(flavour: str, facts: dict[str, Any]
         assert agent["mounts"]["/data"]["device"] == "server:/data"
         assert agent["mounts"]["/data"]["fsType"] == "nfs"
         assert "sch_netem" in server["kernelModules"]
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_keys_on_the_node_are_beside_those_that_nix_knows(flavour: str, facts: dict[str, Any]) -> None:
+    lines = systems(facts, "server")[flavour]["sshd"].splitlines()
+    assert lines[-3::2] == ["Match User alice", "Match All"]
+    word, *files = lines[-2].split()
+    assert word == "AuthorizedKeysFile"
+    assert files[-1] == "/run/nxcc/secrets/key.pub"
+    # Whoever starts a machine logs in by a file of nxcc's; it stays for this user, too.
+    assert ("/run/nxcc/authorized_keys/%u" in files) == (flavour in MACHINES)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -495,6 +495,7 @@ def test_top_level_statements(source: str, expected: Any) -> None:
         )),
         ("on-boot b = 'x'", ("OnBoot", "b", [], [], [], [], [], text("x"))),
         ("user a, b", ("User", ["a", "b"], [])),
+        ('user (c), a ("b") { admin }', ("User", ["$c", "a", text("b")], [("UserAdmin",)])),
         ('user a { groups w x; keys "k" ./p; home "/h"; admin; uid 2; uid = 1; x { y = 2 } }', ("User", ["a"], [
             ("UserGroups", ["w", "x"]), ("UserKeys", [text("k"), ("Path", "./p")]), ("UserHome", text("/h")),
             ("UserAdmin",), ("UserUid", TWO), ("Assign", ["uid"], None, ONE),

@@ -10,9 +10,6 @@ let
   host = "/run/nxcc/host/secrets";
   folder = "/run/nxcc/secrets";
 
-  # Others than root must pass the folder to read theirs; none of them can list it.
-  shared = lib.any (secret: secret.owner != "root" || secret.group != "root") (builtins.attrValues secrets);
-
   copy = name: secret: ''
     deliver ${lib.escapeShellArgs [ "${host}/${name}" secret.path secret.owner secret.group secret.mode ]}
   '';
@@ -127,7 +124,8 @@ in
         mkdir -p /run/nxcc
         chmod 0755 /run/nxcc
         mkdir -p ${folder}
-        chmod ${if shared then "0711" else "0700"} ${folder}
+        # Who knows a name may pass, to a secret that is theirs or to a public half; only root can list the names.
+        chmod 0711 ${folder}
         ${lib.concatStrings (lib.mapAttrsToList copy secrets)}
       '';
     };

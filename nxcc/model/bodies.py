@@ -279,10 +279,11 @@ class BodyReader(Topology):
 
     def _OnBoot(self, statement: t.OnBoot) -> None:
         value = self.evaluator.value(statement.value, self.scope)
-        if not textual(value) and not isinstance(plain(value), Unknown):
-            self.log.add("NX0301", statement.value.span, expected="a string", found=describe(value))
-            return
         if isinstance(plain(value), Unknown):
+            return
+        if not textual(value):
+            help = "the text of a file is `read(./…)`" if isinstance(plain(value), SourcePath) else ()
+            self.log.add("NX0301", statement.value.span, expected="a string", found=describe(value), help=help)
             return
         span = statement.name.span
         unit = [Entry(("wantedBy",), Items(("multi-user.target",)), span)]
@@ -304,6 +305,8 @@ class BodyReader(Topology):
 
     def _User(self, statement: t.User) -> None:
         for path, value, span in user(self.evaluator, statement, self.scope):
+            if path[:2] == ("nxcc", "keys"):
+                self.feature("keys")
             self.define(path, value, span)
 
     def _Import(self, statement: t.Import) -> None:

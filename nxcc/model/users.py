@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from nxcc.diagnostics.core import Label
@@ -12,12 +13,14 @@ from nxcc.model.values import (
     Attributes,
     Entry,
     Items,
+    SecretPath,
     SourcePath,
     Unknown,
     Value,
     known_text,
     plain,
     textual,
+    walk,
 )
 from nxcc.model.words import describe
 from nxcc.syntax import tree as t
@@ -30,13 +33,16 @@ if TYPE_CHECKING:
 MAX_KEY_FILE = 1024 * 1024
 MIN_UID, MAX_UID = 1000, 60_000
 """Numbers of normal users: NixOS takes those below for users of its own, systemd some of those above."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}")
+_NAME_HELP = "letters, digits, `_`, `.` and `-`, at most 31"
 
 
 def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tuple[tuple[str, ...], Value, Span]]:
     """The options of a ``user`` statement: (path, value, place) of each."""
+    names = [word for node in statement.names for word in _names(evaluator, node, scope)]
+    first = _first_uid(evaluator, statement, len(names), scope)
     admins: list[str] = []
-    first = _first_uid(evaluator, statement, scope)
-    for number, word in enumerate(statement.names):
+    for number, word in enumerate(names):
         inner = Scope(scope)
         inner.bind(t.Word("name", word.span), word.text)
         # root is there already, and is none of the normal users.
@@ -54,7 +60,13 @@ def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tupl
             place = next(item.span for item in statement.body if isinstance(item, t.UserUid))
             entries.append(Entry(("uid",), first + number, place))
         for item in statement.body:
-            entries.extend(_entries(evaluator, item, inner))
+            if isinstance(item, t.UserKeys):
+                known, secrets = _keys(evaluator, item, inner)
+                entries.extend(known)
+                if secrets:
+                    yield ("nxcc", "keys", word.text), Items(tuple(secrets)), item.span
+            else:
+                entries.extend(_entries(evaluator, item, inner))
         yield ("users", "users", word.text), Attributes(tuple(entries)), word.span
     if admins:
         # A user of nxcc's has no password to give to sudo.
@@ -64,7 +76,24 @@ def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tupl
         yield ("security", "sudo", "extraRules"), Items((Attributes(rule),)), span
 
 
-def _first_uid(evaluator: Evaluator, statement: t.User, scope: Scope) -> int | None:
+def _names(evaluator: Evaluator, node: t.Word | t.Expression, scope: Scope) -> list[t.Word]:
+    """The users that a word of the statement names: itself, or what an expression has, one or a list of them."""
+    if isinstance(node, t.Word):
+        return [node]
+    value = evaluator.known(node, scope, "a user's name")
+    found = []
+    for item in value.items if isinstance(value, Items) else (value,):
+        if isinstance(item, str) and _NAME.fullmatch(item):
+            found.append(t.Word(item, node.span))
+        elif isinstance(item, str):
+            evaluator.log.add("NX0402", node.span, name=item, what="the name of a user", help=_NAME_HELP)
+        elif not isinstance(item, Unknown):
+            expected = "the name of a user, or a list of them"
+            evaluator.log.add("NX0301", node.span, expected=expected, found=describe(item))
+    return found
+
+
+def _first_uid(evaluator: Evaluator, statement: t.User, users: int, scope: Scope) -> int | None:
     """The number of the statement's first user: the next ones count up. None where there is none, or after an error."""
     found: int | None = None
     place: Span | None = None
@@ -74,9 +103,9 @@ def _first_uid(evaluator: Evaluator, statement: t.User, scope: Scope) -> int | N
                 evaluator.log.add("NX0319", item.span, name="uid", secondary=(Label(place, "the first one"),))
             place = item.span
             found = evaluator.integer(item.value, scope, "a uid")
-            last = MAX_UID - len(statement.names) + 1
+            last = MAX_UID - max(users, 1) + 1
             if found is not None and not MIN_UID <= found <= last:
-                expected = f"a uid from {MIN_UID} to {MAX_UID}"
+                expected = f"a uid from {MIN_UID} to {last}"
                 evaluator.log.add("NX0301", item.value.span, expected=expected, found=describe(found))
                 found = None
     return found
@@ -89,30 +118,40 @@ def _entries(evaluator: Evaluator, item: object, scope: Scope) -> Iterator[Entry
             yield Entry(("home",), value, item.span)
         elif not isinstance(value, Unknown):
             evaluator.log.add("NX0301", item.value.span, expected="a string", found=describe(value))
-    elif isinstance(item, t.UserKeys):
-        keys, files = [], []
-        for node in item.keys:
-            value = evaluator.value(node, scope)
-            bare = plain(value)
-            if isinstance(bare, SourcePath):
-                _public(evaluator, bare.path, node)
-                files.append(value)
-            elif textual(value):
-                if "PRIVATE KEY" in (known_text(bare) or ""):
-                    evaluator.log.add("NX0605", node.span, help="give the public key")
-                keys.append(value)
-            elif not isinstance(bare, Unknown):
-                evaluator.log.add("NX0301", node.span, expected="a public key or its file", found=describe(value))
-        if keys:
-            yield Entry(("openssh", "authorizedKeys", "keys"), Items(tuple(keys)), item.span)
-        if files:
-            yield Entry(("openssh", "authorizedKeys", "keyFiles"), Items(tuple(files)), item.span)
     elif isinstance(item, t.Assign):
         path = tuple(evaluator.key(key, scope) for key in item.path)
         yield Entry(path, evaluator.assigned(item, scope, None, path), path_span(item.path))
     elif isinstance(item, t.Nested):
         path = tuple(evaluator.key(key, scope) for key in item.path)
         yield Entry(path, evaluator.entries(item.value.entries, scope, None), path_span(item.path))
+
+
+def _keys(evaluator: Evaluator, item: t.UserKeys, scope: Scope) -> tuple[list[Entry], list[SecretPath]]:
+    """Options for the keys of a user, and those keys that the node reads when it runs: public halves of secrets."""
+    keys, files, secrets = [], [], []
+    for node in item.keys:
+        value = evaluator.value(node, scope)
+        bare = plain(value)
+        if isinstance(bare, SourcePath):
+            _public(evaluator, bare.path, node)
+            files.append(value)
+        elif isinstance(bare, SecretPath) and bare.public:
+            secrets.append(bare)
+        elif textual(value) and not any(isinstance(part, SecretPath) for part in walk(bare)):
+            if "PRIVATE KEY" in (known_text(bare) or ""):
+                evaluator.log.add("NX0605", node.span, help="give the public key")
+            keys.append(value)
+        elif not isinstance(bare, Unknown):
+            secret = any(isinstance(part, SecretPath) for part in walk(bare))
+            help = "the public half of an ssh-key is `secret.NAME.pub`, which stands by itself" if secret else ()
+            expected = "a public key or its file"
+            evaluator.log.add("NX0301", node.span, expected=expected, found=describe(value), help=help)
+    entries = []
+    if keys:
+        entries.append(Entry(("openssh", "authorizedKeys", "keys"), Items(tuple(keys)), item.span))
+    if files:
+        entries.append(Entry(("openssh", "authorizedKeys", "keyFiles"), Items(tuple(files)), item.span))
+    return entries, secrets
 
 
 def _public(evaluator: Evaluator, path: str, node: t.Expression) -> None:

@@ -285,7 +285,9 @@ class Builder(Expressions):
     def user(self, c: list[Any]) -> t.User:
         """user."""
         body = self._first(c, Bunch)
-        return t.User(self._words(c), body.items if body else (), self._span(c))
+        names = (x for x in c[1:] if type(x) is not Bunch and not (type(x) is Token and x.type == "COMMA"))
+        words = tuple(self._word(x) if type(x) is Token else x for x in names)
+        return t.User(words, body.items if body else (), self._span(c))
 
     def user_block(self, c: list[Any]) -> Bunch:
         """The body of user."""

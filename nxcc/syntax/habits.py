@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nxcc.records import NamedTuple
+from nxcc.syntax.forms import form
 from nxcc.syntax.words import ROLE_KEYWORDS, TOP_KEYWORDS
 
 if TYPE_CHECKING:
@@ -220,6 +221,20 @@ ELSEWHERE = {
     "in": "`let` is a statement of its own, without `in`",
     "node": "the machines of an environment are roles: `role NAME { … }`",
     "imports": "a statement `import ./module.nix` for each module",
+    **dict.fromkeys(("cpu", "cpus", "memory", "ram", "disk"), "write `resources { cpus 2; memory 2GiB; disk 10GiB }`"),
+    **dict.fromkeys(
+        ("run", "exec", "command", "cmd", "entrypoint"),
+        '`on-boot NAME = "…"` runs a script at each boot, `script NAME bash = "…"` installs one',
+    ),
+    **dict.fromkeys(
+        ("volume", "volumes"), '`share "/…"` and `mount "/…" from ROLE` are for directories of several nodes'
+    ),
+    **dict.fromkeys(("depends", "depends-on", "depends_on"), "`after ROLE` waits until the nodes of a role are ready"),
+    "expose": "`ports 80` opens a port, `publish 8080:80` leads to it from the host",
+    "env": "write `variable NAME = …`",
+    "copy": 'write `file "/…" from ./…`',
+    "install": "write `packages`",
+    "cron": 'NixOS has an option for that: `systemd.services.NAME.startAt = "daily"`',
 }
 """Words that begin a statement in other languages, and what nxc has for them."""
 
@@ -323,6 +338,7 @@ _RULES: tuple[Callable[[Place], str], ...] = (
     _arrow,
     _hole,
     _missing_value,
+    form,
     _colon,
     _parameter,
     _equal,

@@ -383,9 +383,9 @@ class UserAdmin(NamedTuple):
 
 
 class User(NamedTuple):
-    """``user a b { … }``."""
+    """``user a b { … }``; a name is a word, or an expression in parentheses that has one or several."""
 
-    names: tuple[Word, ...]
+    names: tuple[Word | Expression, ...]
     body: tuple[UserGroups | UserKeys | UserHome | UserUid | UserAdmin | Assign | Nested, ...]
     span: Span
 

@@ -133,6 +133,9 @@ def expected(accepts: Set[str]) -> str:
         word = _WORDS.get(name) or f"`{keyword(name)}`"
         if word not in words:
             words.append(word)
+    # Behind a value an operator may stand anywhere: what else may tells more.
+    if len(words) > 6 and "an operator" in words:
+        words.remove("an operator")
     if not words or len(words) > 6:
         return ""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

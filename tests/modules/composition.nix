@@ -6,11 +6,12 @@
   testScripts.other = "pass";
   roles = {
     server = {
-      imports = [ ./nix/modules/secrets.nix ./nix/modules/shares.nix ./nix/modules/links.nix ./nix/modules/readiness.nix ];
+      imports = [ ./nix/modules/secrets.nix ./nix/modules/keys.nix ./nix/modules/shares.nix ./nix/modules/links.nix ./nix/modules/readiness.nix ];
       nxcc.secrets.token = { };
       nxcc.secrets.key = { owner = "nobody"; units = [ "other" ]; };
       nxcc.shares."/data" = { };
       nxcc.shares."/home/a b".readOnly = true;
+      nxcc.keys.alice = [ "/run/nxcc/secrets/key.pub" ];
       # A home that is shared stays its user's.
       nxcc.shares."/home/alice" = { };
       users.users.alice = { name = "alice"; group = "users"; home = "/home/alice"; createHome = true; }

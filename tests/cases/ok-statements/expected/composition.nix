@@ -13,8 +13,13 @@ let
   api = 8080;
   tools = pkgs.jq;
   base = "/srv/more";
+  people = [
+    "paul"
+    "mary"
+  ];
   # Where nodes read the secrets; the secrets themselves never get here.
   secret = {
+    door = "/run/nxcc/secrets/door";
     password = "/run/nxcc/secrets/password";
   };
   greeter = pkgs.callPackage ./sources/greeter.nix {
@@ -58,6 +63,7 @@ in
     services.fail2ban.enable = lib.mkForce debug;
 })
           ({ time.timeZone = "Europe/Paris"; })
+          ./nix/modules/keys.nix
           ./nix/modules/shares.nix
           ./nix/modules/readiness.nix
           ./nix/modules/secrets.nix
@@ -247,6 +253,24 @@ in
         users.users.guest = {
           isNormalUser = true;
         };
+        nxcc.keys.paul = [ "${secret.door}.pub" ];
+        users.users.paul = {
+          isNormalUser = true;
+          uid = 3000;
+          openssh.authorizedKeys.keys = [ "ssh-ed25519 AAAA lab" ];
+        };
+        nxcc.keys.mary = [ "${secret.door}.pub" ];
+        users.users.mary = {
+          isNormalUser = true;
+          uid = 3001;
+          openssh.authorizedKeys.keys = [ "ssh-ed25519 AAAA lab" ];
+        };
+        nxcc.keys.erin = [ "${secret.door}.pub" ];
+        users.users.erin = {
+          isNormalUser = true;
+          uid = 3002;
+          openssh.authorizedKeys.keys = [ "ssh-ed25519 AAAA lab" ];
+        };
         users.users.carol = {
           isNormalUser = true;
           uid = 2080;
@@ -292,6 +316,7 @@ in
         ];
         environment.variables.LOCAL = toString local;
         nxcc.secrets.password = { };
+        nxcc.secrets.door = { };
       };
     # uses it
     client =
