@@ -100,8 +100,10 @@ def test_a_node_that_fails_is_an_error(lab: Lab) -> None:
 
 
 @pytest.mark.slow
-def test_enoslib_shapes_the_links_while_the_experiment_runs(tmp_path: Path) -> None:
-    lab = lab_of(tmp_path, LINKED)
+@pytest.mark.parametrize("subnet", ["127.0.0.0/8", "198.18.0.0/16"])
+def test_enoslib_shapes_the_links_while_the_experiment_runs(subnet: str, tmp_path: Path) -> None:
+    """In the environment's own network, and where nodes have other addresses, as on Grid'5000."""
+    lab = lab_of(tmp_path, LINKED.replace("127.0.0.0/8", subnet))
     try:
         body = "def body(roles, networks):\n    open('log', 'a').write('body\\n')\nexperiment.main(body)\n"
         done = lab.play(lab.script("enoslib", MINE + body))
@@ -118,6 +120,21 @@ def test_enoslib_shapes_the_links_while_the_experiment_runs(tmp_path: Path) -> N
         assert any("match ip dst 127.0.0.1 " in line for line in of_node)
         assert after[-1].endswith("systemctl start nxcc-links.service")
     assert not any(line.startswith("server") and "netem" in line for line in log)
+
+
+@pytest.mark.slow
+def test_links_that_enoslib_cannot_shape_are_not_left_unshaped(tmp_path: Path) -> None:
+    lab = lab_of(tmp_path, LINKED)
+    (tmp_path / "nodes").write_text((tmp_path / "nodes").read_text().replace(" 127.0.0.1 ", " - "))
+    try:
+        done = lab.play(lab.script("enoslib", MINE + "sys.exit(experiment.main(lambda *_: print('ran')))\n"))
+    finally:
+        lab.stop()
+    assert (done.returncode, "ran" in done.stdout.splitlines()) == (1, False)
+    said = "experiment.py: EnOSlib cannot shape links of client1, client2, server: no address of theirs is known"
+    assert done.stderr.splitlines()[-1] == said
+    # The nodes shape them as before.
+    assert not (tmp_path / "log").exists()
 
 
 # What the nodes have for Ansible

@@ -92,18 +92,25 @@ def hosts(deployed: Deployed) -> tuple[en.Roles, en.Networks]:
 
 
 @contextlib.contextmanager
-def emulation(roles: en.Roles, networks: en.Networks) -> Iterator[en.Roles]:
+def emulation(deployed: Deployed, roles: en.Roles, networks: en.Networks) -> Iterator[en.Roles]:
     """While this is open, EnOSlib shapes the links in the place of the nodes, where the source says so."""
     if EMULATION != "enoslib" or not LINKS:
         yield roles
         return
+    # EnOSlib shapes what leads to networks that it is told of: without the environment's own, to the nodes' addresses.
+    told = list(networks["nodes"]) or [
+        en.DefaultNetwork(f"{node.address}/32") for node in deployed.nodes if node.address
+    ]
     sources = [host for name in dict.fromkeys(link["src"] for link in LINKS) for host in roles[name]]
     synced = en.sync_info(roles, networks)
     netem = en.NetemHTB()
     for link in LINKS:
         ends = {"src": synced[link["src"]], "dest": synced[link["dest"]]}
+        lost = [host.alias for end in ends.values() for host in end if not host.filter_addresses(told)]
+        if lost:
+            raise NodesError(f"EnOSlib cannot shape links of {', '.join(sorted(lost))}: no address of theirs is known")
         shape = {name: link[name] for name in ("delay", "rate", "loss")}
-        netem.add_constraints(**ends, **shape, networks=networks["nodes"] or None)
+        netem.add_constraints(**ends, **shape, networks=told)
     try:
         en.run_command(f"{nxcc_nodes.PATH}; systemctl stop nxcc-links.service", roles=sources)
         netem.deploy()
@@ -201,7 +208,7 @@ def main(body: Callable[[en.Roles, en.Networks], object] = body, arguments: list
 
     def experiment(deployed: Deployed) -> None:
         roles, networks = hosts(deployed)
-        with emulation(roles, networks) as found, phases.phase("run"):
+        with emulation(deployed, roles, networks) as found, phases.phase("run"):
             body(found, networks)
 
     def down(flavour: str) -> None:
