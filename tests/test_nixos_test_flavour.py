@@ -211,6 +211,20 @@ def test_what_the_framework_says_too(tmp_path: Path) -> None:
     assert found == {"one": [False, 7, False], "other": [True, 7, False]}
 
 
+def test_vlans_of_a_roles_own(tmp_path: Path) -> None:
+    source = """environment lab "x"
+      role one { virtualisation.vlans = [1, 12] }
+      role other { virtualisation.vlans = [12] }
+      role none
+    """
+    found = of_bundle(
+        bundle_of(source, tmp_path),
+        'lib.mapAttrs (_: one: lib.filter (lib.hasPrefix "node ") one.config.warnings) bundle.nixos-test.nodes',
+    )
+    said = "node other: its first VLAN is not 1, so that nodes whose first one is do not reach it at 198.18.0.3"
+    assert found == {"one": [], "other": [said], "none": []}
+
+
 @pytest.mark.parametrize("trust", ["peers", "none"])
 def test_firewall(trust: str, tmp_path: Path) -> None:
     source = SOURCE.replace('subnet "10.9.0.0/24"', f"trust {trust}")
