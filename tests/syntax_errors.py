@@ -449,7 +449,9 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("role { }", ("NX0101 1:6 unexpected `{` | expected a name",)),
     (
         "role a(b) { }",
-        ("NX0101 1:7 unexpected `(` | expected `:`, `[`, `{`, a string, the end of the statement or `from`",),
+        (
+            "NX0101 1:7 unexpected `(` | expected `:`, `[`, `{`, a string, the end of the statement or `from` | help: several nodes are a count: `role a[3]`",
+        ),
     ),
     (
         "role a : b c { }",
@@ -997,6 +999,41 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "role a { expose 80 }",
         (
             "NX0118 1:10 unknown statement `expose` in a role | help: `ports 80` opens a port, `publish 8080:80` leads to it from the host",
+        ),
+    ),
+    (
+        "role a { ready unit nginx }",
+        (
+            "NX0101 1:21 unexpected `nginx` | expected a string or a unit such as sshd.service | help: a unit has its kind: `nginx.service`",
+        ),
+    ),
+    (
+        'role a { packages "git" }',
+        (
+            "NX0101 1:19 unexpected string | expected `[`, a name or Nix in backticks | help: a name stands without quotes",
+        ),
+    ),
+    (
+        'role a { file "/x" owner alice = "x" }',
+        ("NX0101 1:20 unexpected `owner` | expected `=`, `user`, `from`, `group` or `mode` | help: write `user`",),
+    ),
+    (
+        'role a { share "/x" user alice }',
+        (
+            "NX0101 1:21 unexpected `user` | expected `}`, the end of the statement, `group`, `mode`, `owner` or `read-only` | help: write `owner`",
+        ),
+    ),
+    ("secret key user alice", ("NX0101 1:12 unexpected `user` | help: write `owner`",)),
+    (
+        "role a * 3 { }",
+        (
+            "NX0101 1:8 unexpected `*` | expected `:`, `[`, `{`, a string, the end of the statement or `from` | help: several nodes are a count: `role a[3]`",
+        ),
+    ),
+    (
+        "role a(3) { }",
+        (
+            "NX0101 1:7 unexpected `(` | expected `:`, `[`, `{`, a string, the end of the statement or `from` | help: several nodes are a count: `role a[3]`",
         ),
     ),
 )

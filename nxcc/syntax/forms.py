@@ -1,4 +1,4 @@
-"""Help for the statements `share`, `mount`, `on-boot`, `ready` and `user` where they are not written as one guesses."""
+"""Help for statements of this language, from `role` to `user`, that are not written as one guesses."""
 
 from __future__ import annotations
 
@@ -17,11 +17,31 @@ def form(place: Place) -> str:
     word = found[0] if found else ""
     if _in_user(place):
         return _OF_USERS.get(place.word, "")
-    rule = {"share": _share, "mount": _mount, "on-boot": _on_boot, "ready": _ready, "user": _user}.get(place.word)
+    rule = _RULES.get(place.word)
     return rule(place, word) if rule else ""
 
 
+def _role(p: Place, word: str) -> str:
+    if p.rest[:1] in ("*", "(") and p.accepts & {"INDEX", "LSQB"}:
+        return f"several nodes are a count: `{p.before}[3]`"
+    return ""
+
+
+def _packages(p: Place, word: str) -> str:
+    return "a name stands without quotes" if p.rest[:1] in ("'", '"') else ""
+
+
+def _file(p: Place, word: str) -> str:
+    return "write `user`" if word == "owner" else ""
+
+
+def _secret(p: Place, word: str) -> str:
+    return "write `owner`" if word == "user" else ""
+
+
 def _share(p: Place, word: str) -> str:
+    if word == "user":
+        return "write `owner`"
     if word in ("readonly", "ro", "read"):
         return "write `read-only`"
     if word in ("rw", "readwrite", "read-write", "writable"):
@@ -51,9 +71,12 @@ def _on_boot(p: Place, word: str) -> str:
     if p.rest[:1] == "{":
         return 'the script is a string: `on-boot NAME = """…"""`'
     if word and "UNIT" in p.accepts:
-        kind = "target" if word in _TARGETS else "service"
-        return f"a unit has its kind: `{word}.{kind}`; `after ROLE` is a statement of its own"
+        return f"{_kind(word)}; `after ROLE` is a statement of its own"
     return ""
+
+
+def _kind(word: str) -> str:
+    return f"a unit has its kind: `{word}.{'target' if word in _TARGETS else 'service'}`"
 
 
 _TARGETS = ("network", "network-online", "multi-user", "local-fs", "remote-fs", "basic", "sysinit")
@@ -62,7 +85,7 @@ _TARGETS = ("network", "network-online", "multi-user", "local-fs", "remote-fs", 
 def _ready(p: Place, word: str) -> str:
     if re.match(r"[0-9]", p.rest):
         return "each condition has its word: `ready port 80, port 443`"
-    return ""
+    return _kind(word) if word and "UNIT" in p.accepts else ""
 
 
 def _user(p: Place, word: str) -> str:
@@ -79,6 +102,17 @@ def _in_user(p: Place) -> bool:
     return re.search(r"(?:^|[;{\n])[ \t]*user[ \t][^\n{;]*$", p.text[max(0, start - 200) : start]) is not None
 
 
+_RULES = {
+    "role": _role,
+    "packages": _packages,
+    "file": _file,
+    "secret": _secret,
+    "share": _share,
+    "mount": _mount,
+    "on-boot": _on_boot,
+    "ready": _ready,
+    "user": _user,
+}
 _OF_USERS = {
     "group": "write `groups`",
     "key": "write `keys`",
