@@ -512,6 +512,8 @@ def test_help_and_wrong_usage(lab: Lab, shell: str) -> None:
         ("--at", "tomorrow", "up"): "--at takes",
         ("--wait", "soon", "up"): "--wait takes seconds",
         ("--login", "a b", "push"): "--login takes",
+        ("--launcher", "ssh", "up"): "--launcher is for kexec",
+        ("--old", "clean"): "--old goes with",
         ("--secret", "none=/x", "up"): "no secret is called none",
         ("ssh",): "ssh NODE [COMMAND]",
         ("up", "nobody"): "no node is called nobody; there are: server agent1 agent2",

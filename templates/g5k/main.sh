@@ -36,7 +36,6 @@ while [ "$#" -gt 0 ]; do
         continue
         ;;
     esac
-    # shellcheck disable=SC2034 # a launcher is for kexec alone
     case $option in
     --job)
         case $value in '' | *[!0-9]*) refuse "--job takes the number of a job" ;; esac
@@ -81,6 +80,7 @@ done
 
 need_command
 # What not every flavour has.
+[ -z "$launcher" ] || [ "$flavour" != g5k-image ] || refuse "Kadeploy has a launcher of its own: --launcher is for kexec"
 [ -z "$old" ] || [ "$flavour $command" = "g5k-nfs-store clean" ] || refuse "--old goes with \`clean\` of g5k-nfs-store"
 case $command in
 clean) [ "$flavour" != g5k-ramdisk ] || no_command ;;
