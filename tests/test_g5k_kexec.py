@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-NAME = "g5k-ramdisk"
 HOST = "dahu-1.grenoble.grid5000.fr"
-SOURCE = f"""environment lab
+
+
+def source(flavour: str, more: str = "") -> str:
+    return f"""environment lab
 secret token
-flavour {NAME} {{ kernel-params "panic=30" }}
+flavour {flavour} {{ kernel-params "panic=30"{more} }}
 role a {{ environment.etc.token.text = secret.token }}
 """
+
+
 PARAMETERS = "console=ttyS0 net.ifnames=0 quiet loglevel=4"
 
 
@@ -66,19 +70,26 @@ def host_key(folder: Path) -> Path:
 
 
 class Site:
-    """A bundle, and one node: a machine that runs the first system."""
+    """A bundle, and one node: a machine that runs the first system.
 
-    def __init__(self, folder: Path) -> None:
+    ``more``: of the flavour's settings; ``paths``: what its store has, for g5k-nfs-store.
+    """
+
+    def __init__(self, folder: Path, flavour: str = "g5k-ramdisk", more: str = "", paths: tuple[str, ...] = ()) -> None:
         need("kexec")
         self.folder = folder
         result = built(folder / "store", {"a": Role(secrets=("token",), parameters=PARAMETERS)})
         kexec(result / "kexec")
+        if paths:
+            given = make.nfs_store(folder / "given", {}, paths)
+            for name in ("store-paths", "registration"):
+                (given / name).rename(result / name)
         tiny = built(folder / "site", {"site": Role(parameters=PARAMETERS)}, tiny=True)
         delivered = host_key(folder / "delivered")
         options = ["-m", "1200", "-fw_cfg", f"name=opt/nxcc/host,file={delivered}"]
         self.machine = Machine(folder / "machine", tiny, "site", options=options)
-        self.run = make.write(SOURCE, folder / "lab", NAME)
-        self.own = folder / "lab.state" / NAME
+        self.run = make.write(source(flavour, more), folder / "lab", flavour)
+        self.own = folder / "lab.state" / flavour
         (folder / "nodes").write_text(f"{HOST}\n")
         programs = folder / "bin"
         programs.mkdir()
@@ -112,6 +123,13 @@ class Site:
         assert done.returncode == 0, (command, done, self.machine.says()[-2000:])
         return done.stdout.decode()
 
+    def ready(self) -> str:
+        """Waits for the first system, which gets what a site's own has; its boot id."""
+        self.machine.wait(timeout=180)
+        self.old("printf '#!/bin/sh\\nexec \"$@\"\\n' >/bin/sudo-g5k && chmod 755 /bin/sudo-g5k")
+        self.old("mkdir -p /dev/shm; grep -q /dev/shm /proc/mounts || mount -t tmpfs tmpfs /dev/shm")
+        return self.old("cat /proc/sys/kernel/random/boot_id")
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
@@ -122,10 +140,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_from_one_kernel_to_the_next(site: Site) -> None:
-    site.machine.wait(timeout=180)
-    site.old("printf '#!/bin/sh\\nexec \"$@\"\\n' >/bin/sudo-g5k && chmod 755 /bin/sudo-g5k")
-    site.old("mkdir -p /dev/shm; grep -q /dev/shm /proc/mounts || mount -t tmpfs tmpfs /dev/shm")
-    before = site.old("cat /proc/sys/kernel/random/boot_id")
+    before = site.ready()
     nodes = ("--nodes", str(site.folder / "nodes"))
 
     # Too long by one byte, or too large: nothing is loaded.
@@ -176,3 +191,24 @@ def test_from_one_kernel_to_the_next(site: Site) -> None:
     assert site.fine("ssh", "a", "cat /proc/sys/kernel/random/boot_id") != boot
     assert site("ssh", "a", "systemctl is-active multi-user.target").stdout == "inactive\n"
     site.fine("provision")
+
+
+def test_the_store_on_the_command_line(tmp_path: Path) -> None:
+    """g5k-nfs-store: the kernel that starts has the store's place. The machine's own store is in its ramdisk."""
+    folder = tmp_path / "group"
+    more = f'; folder "{folder}"; server "10.0.2.2:/export/group"'
+    site = Site(tmp_path, "g5k-nfs-store", more, ("glibc", "web"))
+    try:
+        site.ready()
+        site.fine("--nodes", str(tmp_path / "nodes"), "deploy")
+        assert len(list((folder / "lab").iterdir())) == 4
+        key = (site.own / "id_ed25519.pub").read_text().split()[1]
+        assert site.fine("ssh", "a", "cat /proc/cmdline") == (
+            f"init=/nxcc/a/init {PARAMETERS} systemd.unit=nxcc-provision.target nxcc.key={key} "
+            "nxcc.store=10.0.2.2:/export/group/lab panic=30\n"
+        )
+        site.fine("provision")
+        assert "ready" in site.fine("status")
+    finally:
+        site("down")
+        site.machine.stop()
