@@ -181,7 +181,6 @@ def secrets_script(names: Sequence[str]) -> str:
     text = (MODULES / "secrets.nix").read_text()
     script = text[text.index("      script = ''\n") :].split("''", 2)[1].lstrip("\n")
     script = textwrap.dedent(script).replace("${folder}", "/run/nxcc/secrets")
-    script = re.sub(r'\$\{if shared then "0711" else "0700"\}', "0700", script)
     copies = "".join(
         f"deliver /run/nxcc/host/secrets/{name} /run/nxcc/secrets/{name} root root 0400\n"
         for name in map(shlex.quote, names)

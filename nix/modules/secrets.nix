@@ -117,7 +117,8 @@ in
           install -o "$3" -g "$4" -m "$5" -- "$1" "$2.new"
           mv -f -- "$2.new" "$2"
           if [ -e "$1.pub" ]; then
-            install -o "$3" -g "$4" -m 0444 -- "$1.pub" "$2.pub.new"
+            # root's: who may read the secret must not choose who logs in with its public half.
+            install -o root -g root -m 0444 -- "$1.pub" "$2.pub.new"
             mv -f -- "$2.pub.new" "$2.pub"
           fi
         }
