@@ -298,12 +298,45 @@ def test_registered_environments(tmp_path: Path) -> None:
         ["-e", "lab-agent", "--env-version", "1"],
         ["-e", "lab-server", "--env-version", "1"],
     ]
-    assert [words[0] for words in lab.frontend.log("kaenv3")] == ["-d", "-a", "-d", "-a"]
+    assert [words[0] for words in lab.frontend.log("kaenv3")] == ["-a", "-a"]
     fine(lab("deploy", "agent1"))
-    assert len(lab.frontend.log("kaenv3")) == 4
+    assert len(lab.frontend.log("kaenv3")) == 2
+    # Another image: those of the last time go, and no other version.
+    other = lab.folder / "other.yaml"
+    text = (lab.own / "env/agent.yaml").read_text()
+    other.write_text(text.replace("version: 1", "version: 2"))
+    fine(lab.frontend.run(["kaenv3", "-a", str(other)]))
+    (lab.folder / "store/roles/agent/cmdline").write_text("init=/nxcc/agent/init quiet\n")
+    lab.builds(lab.folder / "store")
+    fine(lab("build"))
+    (lab.own / "copied").unlink()
+    fine(lab("build"))
+    fine(lab("image"))
+    fine(lab("deploy"))
+    assert lab.frontend.run(["kaenv3", "-l", "lab-agent"]).stdout.count("lab-agent") == 2
     fine(lab("clean"))
-    assert lab.frontend.run(["kaenv3", "-l", "lab-agent"]).stdout == "No environment has been found\n"
+    assert lab.frontend.run(["kaenv3", "-l", "lab-server"]).stdout == "No environment has been found\n"
+    assert " 2 " in lab.frontend.run(["kaenv3", "-l", "lab-agent"]).stdout
     assert not list(lab.own.glob("image/*"))
+
+
+@pytest.mark.parametrize("kadeploy", ["3.3.11", "newer"])
+def test_an_environment_of_somebody_elses_with_the_same_name_stays(tmp_path: Path, kadeploy: str) -> None:
+    lab = Lab(tmp_path, make.lab("register true"), kadeploy=kadeploy)
+    fine(lab("image"))
+    fine(lab.frontend.run(["kaenv3", "-a", str(lab.own / "env/server.yaml")]))
+    for command in ("register", "register"):
+        done = lab(command)
+        assert done.returncode == 1
+        assert "`kaenv3 -d lab-server --env-version 1` removes it" in done.stderr
+    fine(lab("clean"))
+    assert "lab-server" in lab.frontend.run(["kaenv3", "-l", "lab-server"]).stdout
+    yes = ["--yes"] if kadeploy == "newer" else []
+    fine(lab.frontend.run(["kaenv3", *yes, "-d", "lab-server", "--env-version", "1"]))
+    fine(lab("register"))
+    # Changed: the one of the last time makes room.
+    (lab.own / "env/server.registered").write_text("of an earlier image\n")
+    assert "registered lab-server" in fine(lab("register")).stderr
 
 
 def test_a_vlan_and_a_partition(tmp_path: Path) -> None:
@@ -323,12 +356,14 @@ def test_a_vlan_and_a_partition(tmp_path: Path) -> None:
 
 
 def test_where_the_image_goes(tmp_path: Path) -> None:
-    public = tmp_path / "public"
+    public = tmp_path / "public" / "images"
     url = "http://public.grenoble.grid5000.fr/~alice"
     lab = Lab(tmp_path, make.lab(f'image-folder "{public}"; image-url "{url}"'))
     fine(lab("image"))
     copy = public / "lab.tar.xz"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o644
+    # A web server gets there.
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (public, public.parent)] == [0o755, 0o755]
     assert f'  file: "{url}/lab.tar.xz"\n' in (lab.own / "env/agent.yaml").read_text()
     before = copy.stat().st_ino
     assert "already" in fine(lab("image")).stderr
@@ -345,12 +380,16 @@ def test_a_quota_that_the_image_does_not_fit_into(tmp_path: Path) -> None:
     assert "your quota leaves 0 MiB, and the image takes 0 MiB" in done.stderr
 
 
-def test_a_path_that_kadeploy_cannot_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["my lab", "été"])
+@pytest.mark.parametrize("more", ["", 'image-folder "/tmp/nxcc-images"'])
+def test_a_path_that_kadeploy_cannot_read(tmp_path: Path, folder: str, more: str) -> None:
+    """It reads the paths of the description and of the keys too, wherever the image is."""
     lab = Lab(tmp_path)
-    odd = make.write(make.lab(), lab.frontend.home / "my lab")
+    odd = make.write(make.lab(more), lab.frontend.home / folder)
     done = lab.frontend.run([str(odd), "image"])
     assert done.returncode == 2
-    assert "the setting image-folder names another folder" in done.stderr
+    assert f"{lab.frontend.home / folder}.state/g5k-image; move or rename the bundle" in done.stderr
+    assert "bad URI" in lab.frontend.run(["kadeploy3", "-a", f"{odd.parent}/agent.yaml", "-m", HOST.format(1)]).stderr
 
 
 @pytest.mark.parametrize(
@@ -582,4 +621,16 @@ def test_one_at_a_time_and_an_interrupt_ends_kadeploy(lab: Lab) -> None:
     assert first.stderr
     first.stderr.read()  # to its end: nothing that it started holds it
     lab.frontend.scenario()
-    fine(lab("deploy"))
+    # Kadeploy was told: no node stays in the deployment that was ended.
+    wait_for(lambda: (lab.frontend.folder / "deployments.json").read_text() == "{}", 10)
+    assert "once more" not in fine(lab("deploy")).stderr
+
+
+def test_a_kadeploy_whose_exit_says_that_nodes_failed(lab: Lab) -> None:
+    job = lab.job(1, 2, 3)
+    lab.frontend.scenario(ko={HOST.format(3): 1})
+    fine(lab("image"))
+    real = lab.frontend.bin / "kadeploy3"
+    real.rename(lab.frontend.bin / "kadeploy3-real")
+    lab.frontend.program("kadeploy3", '#!/bin/sh\nkadeploy3-real "$@" >&2 || exit\nexit 1\n')
+    assert f"once more: {HOST.format(3)}" in fine(lab("--job", job, "deploy")).stderr

@@ -65,7 +65,8 @@ one_round() {
         (
             kadeploy "$role" >"$own/deploy/$role.$1.log" 2>&1 </dev/null &
             deployment=$!
-            trap 'kill "$deployment"' TERM
+            # At an interrupt its client tells the server to stop; at anything else the nodes stay in that deployment.
+            trap 'kill -INT "$deployment"' TERM
             status=0
             wait "$deployment" || status=$?
             echo "$status" >"$own/deploy/$role.status"
@@ -78,7 +79,7 @@ one_round() {
     for role in $deploying; do
         log=$own/deploy/$role.$1.log
         status=$(cat "$own/deploy/$role.status" 2>/dev/null || echo 1)
-        if [ "$status" -ne 0 ]; then
+        if [ "$status" -ne 0 ] && [ ! -s "$own/deploy/$role.ok" ] && [ ! -s "$own/deploy/$role.ko" ]; then
             # Nothing was deployed: the description, the rights, the server, or no end.
             if [ "$status" -eq 124 ]; then
                 say "-- $role: kadeploy3 took more than $deploy_timeout s (--deploy-timeout)"
@@ -110,7 +111,7 @@ kadeploy() {
     if [ -n "$dry" ]; then
         act "$@"
     else
-        exec timeout "$deploy_timeout" "$@"
+        exec timeout -s INT "$deploy_timeout" "$@"
     fi
 }
 

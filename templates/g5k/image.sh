@@ -27,11 +27,9 @@ place_of_image() {
 prepare() {
     need_build
     place=$(place_of_image)
-    # Kadeploy reads paths as URIs.
-    case $place in
-    *[!A-Za-z0-9_./:@+~-]*)
-        refuse "Kadeploy takes no path with blanks or other special characters: $place; the setting image-folder names another folder"
-        ;;
+    # Kadeploy's clients read the paths of image, description and keys as URIs.
+    case $own in
+    *[!A-Za-z0-9_./:@+~-]*) refuse "Kadeploy takes no path with blanks or other special characters: $own; move or rename the bundle" ;;
     esac
     if [ -n "$dry" ]; then
         say "then the image is copied to ${image_folder:-$own/image}/$image, and descriptions are written to $own/env"
@@ -48,7 +46,8 @@ prepare() {
 copy_image() {
     from=$own/result/image.tar.$extension
     folder=${image_folder:-$own/image}
-    mkdir -p "$folder" || die "cannot make $folder"
+    # What a web server shows, it reads as somebody else.
+    (if [ -n "$image_url" ]; then umask 022; fi && mkdir -p "$folder") || die "cannot make $folder"
     to=$folder/$image
     now_there=$(cksum <"$from")
     if [ -e "$to" ] && [ "$(cat "$own/image.sum" 2>/dev/null)" = "$to $now_there" ]; then
@@ -63,7 +62,7 @@ copy_image() {
         check_room "$(kib "$from")" "$folder" "the image"
         say "copying the image to $folder"
         cp -- "$from" "$to.new" || die "cannot copy the image to $folder"
-        # A web server reads it as somebody else; it holds neither keys nor secrets.
+        # It holds neither keys nor secrets.
         if [ -n "$image_url" ]; then chmod 644 "$to.new"; else chmod 600 "$to.new"; fi
         mv -f -- "$to.new" "$to"
     fi
@@ -107,18 +106,36 @@ register_environments() {
     [ -n "$register" ] || return 0
     for role in $roles; do
         if [ -n "$dry" ]; then
-            act kaenv3 -d "$environment-$role"
+            act kaenv3 -d "$environment-$role" --env-version 1
             act kaenv3 -a "$own/env/$role.yaml"
             continue
         fi
         what=$(what_is_deployed "$role")
         [ "$(cat "$own/env/$role.registered" 2>/dev/null)" != "$what" ] || continue
-        # Of one with this name, only its owner's goes; the first time there is none.
-        kaenv3 -d "$environment-$role" </dev/null >/dev/null 2>&1 || :
-        said=$(kaenv3 -a "$own/env/$role.yaml" 2>&1 </dev/null) || die "Kadeploy does not take $own/env/$role.yaml: $said"
+        if [ -e "$own/env/$role.registered" ]; then
+            unregister "$role" >/dev/null 2>&1 || :
+            said=$(kaenv3 -a "$own/env/$role.yaml" 2>&1 </dev/null) || die "Kadeploy does not take $own/env/$role.yaml: $said"
+        else
+            # From now on it is ours to remove, unless it is there already: then it is of another bundle or hand.
+            : >"$own/env/$role.registered"
+            said=$(kaenv3 -a "$own/env/$role.yaml" 2>&1 </dev/null) || {
+                rm -f -- "$own/env/$role.registered"
+                case $said in
+                *already*) said="$said; where nobody needs it any more, \`kaenv3 -d $environment-$role --env-version 1\` removes it" ;;
+                esac
+                die "Kadeploy does not take $own/env/$role.yaml: $said"
+            }
+        fi
         printf '%s\n' "$what" >"$own/env/$role.registered"
         say "registered $environment-$role"
     done
+}
+
+# Without a version Kadeploy removes all of them, also those that are the user's own. Newer clients ask, unless they are told
+# not to; 3.3.11 does not know that option: ROLE
+unregister() {
+    kaenv3 --yes -d "$environment-$1" --env-version 1 </dev/null 2>/dev/null ||
+        kaenv3 -d "$environment-$1" --env-version 1 </dev/null
 }
 
 # For programs that deploy by the environments' names: they are there, and so are the keys that such a program hands on.
@@ -137,7 +154,11 @@ do_clean() {
     need_state
     for role in $roles; do
         if [ -e "$own/env/$role.registered" ] || [ -n "$dry" ] && [ -n "$register" ]; then
-            act kaenv3 -d "$environment-$role" >&2 || say "$environment-$role stays registered"
+            if [ -n "$dry" ]; then
+                act kaenv3 -d "$environment-$role" --env-version 1
+            else
+                unregister "$role" >&2 || say "$environment-$role stays registered"
+            fi
             act rm -f -- "$own/env/$role.registered"
         fi
     done

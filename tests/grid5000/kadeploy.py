@@ -8,6 +8,7 @@ import lzma
 import os
 import posixpath
 import re
+import signal
 import sys
 import tarfile
 import time
@@ -36,7 +37,14 @@ def _newer(site: Site) -> bool:
     return str(site.facts.get("kadeploy", "3.3.11")) != "3.3.11"
 
 
+def _uri(path: str) -> None:
+    """Ruby's URI takes neither blanks nor anything that is not ASCII."""
+    if not re.fullmatch(r"[!#$%&'()*+,./0-9:;=?@A-Za-z_~\[\]-]*", path):
+        fail(f"bad URI(is not URI?): {path} (URI::InvalidURIError)")
+
+
 def _description(site: Site, path: str) -> tuple[Any, dict[str, Any]]:
+    _uri(path)
     if not os.access(path, os.R_OK):
         fail(f"The file {path} cannot be read")
     try:
@@ -88,6 +96,8 @@ def kadeploy3(site: Site, arguments: list[str]) -> None:
     key = given.get("--key")
     if key == "":
         key = os.path.expanduser("~/.ssh/authorized_keys")
+    if key is not None:
+        _uri(key)
     if key is not None and not os.access(key, os.R_OK):
         fail(f"The file {key} cannot be read")
     if site.scenario["server_down"]:
@@ -152,10 +162,12 @@ def _deploy(site: Site, facts: dict[str, Any], nodes: list[str], key: str | None
         if urlsplit(one["archive"]).scheme == "":
             _local(one["archive"])
     number = site.facts.get("workflow", "D-5b4c3a")
+    seconds = 10_000 if site.scenario["deploy_hangs"] else site.scenario["deploy_seconds"]
+    nodes = _take(site, nodes, seconds)
     print(f"Deployment #{number} started")
     sys.stdout.flush()
     why = _kernel_files(image, facts)
-    time.sleep(10_000 if site.scenario["deploy_hangs"] else site.scenario["deploy_seconds"])
+    time.sleep(seconds)
     done, failed = [], {}
     for host in nodes:
         with site.locked():
@@ -180,6 +192,7 @@ def _deploy(site: Site, facts: dict[str, Any], nodes: list[str], key: str | None
                 done.append(host)
             with open(counts, "w", encoding="utf-8") as file:
                 json.dump(used, file)
+    _give_back(site)
     print(f"Deployment #{number} done\n")
     # Exit 0 whatever happened to the nodes: the client tells it in what it prints, and in the two files.
     for name, hosts, text in (
@@ -194,6 +207,51 @@ def _deploy(site: Site, facts: dict[str, Any], nodes: list[str], key: str | None
         if name in given:
             with open(given[name], "a", encoding="utf-8") as file:
                 file.write("\n".join(hosts) + "\n")
+
+
+def _take(site: Site, nodes: list[str], seconds: float) -> list[str]:
+    """The nodes that are in no deployment of the server's, which are in this one from now on.
+
+    The client tells the server to stop at SIGINT alone: at any other end of it the deployment goes on.
+    """
+    with site.locked():
+        running = _running(site)
+        nodes = [node for node in nodes if not any(node in entry["nodes"] for entry in running.values())]
+        if not nodes:
+            fail("No element has been modified (error #14)\nAll the nodes have been discarded ...")
+        running[str(os.getpid())] = {"nodes": nodes, "until": time.time() + seconds + 30}
+        _note(site, running)
+
+    def stop(*_: Any) -> None:
+        print("\nSIGINT trapped")
+        sys.stdout.flush()
+        _give_back(site)
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return nodes
+
+
+def _give_back(site: Site) -> None:
+    with site.locked():
+        running = _running(site)
+        running.pop(str(os.getpid()), None)
+        _note(site, running)
+
+
+def _running(site: Site) -> dict[str, Any]:
+    try:
+        with open(os.path.join(site.folder, "deployments.json"), encoding="utf-8") as file:
+            running = json.load(file)
+    except FileNotFoundError:
+        running = {}
+    return {number: entry for number, entry in running.items() if entry["until"] > time.time()}
+
+
+def _note(site: Site, running: dict[str, Any]) -> None:
+    with open(os.path.join(site.folder, "deployments.json"), "w", encoding="utf-8") as file:
+        json.dump(running, file)
 
 
 def _local(path: str) -> str:
@@ -314,7 +372,15 @@ def kaenv3(site: Site, arguments: list[str]) -> None:
             entry = {"name": facts["name"], "version": facts["version"], "description": data, "size": size}
             known.append(entry)
         elif "delete" in given:
-            kept = [one for one in known if one["name"] != given["delete"]]
+            # The newer one asks, and nobody answers. Without a version, all of them go.
+            if _newer(site) and "yes" not in given:
+                fail("Do you really want to delete it? (y/n)")
+            version = given.get("env-version")
+            kept = [
+                one
+                for one in known
+                if one["name"] != given["delete"] or (version is not None and one["version"] != int(version))
+            ]
             if len(kept) == len(known):
                 fail(f"No element has been modified (error #14)\nno environment {given['delete']}")
             known = kept
