@@ -91,6 +91,10 @@ INPUTS = {
     + b"".join(b'let a%d = "${a%d}${a%d}"\n' % (i + 1, i, i) for i in range(60)),
     "doubling lists": HEAD + b"let a0 = [1]\n" + b"".join(b"let a%d = a%d ++ a%d\n" % (i + 1, i, i) for i in range(60)),
     "many nodes": b"environment e\nrole a[1000000000] { }\n",
+    "many shares": HEAD + b'role b { share ["x${n}" for n in 1..10000] }\n',
+    "many users": HEAD + b'role b { user (["${n}" for n in 1..10000]) { uid 1000 } }\n',
+    "many mounts": HEAD
+    + b'role b { share ["/x${n}" for n in 1..5000] }\nrole c { mount ["/y${n}" for n in 1..5000] from b }\n',
     "a cycle of lets": HEAD + b"let a = b\nlet b = a\n",
     "itself": HEAD + b"include ./env.nxc\n",
 }

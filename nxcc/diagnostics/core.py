@@ -96,11 +96,14 @@ class Log:
     """Collects the diagnostics of a run.
 
     Places that were reported once are not reported again with the same code and words: a profile that several roles
-    use is wrong once.
+    use is wrong once. Nor are they more often than MAX_AT_ONE_PLACE times with one code: a list may have thousands of
+    wrong elements.
     """
 
+    MAX_AT_ONE_PLACE = 5
+
     def __init__(self) -> None:
-        self._seen: set[tuple[str, str, str, int]] = set()
+        self._seen: dict[tuple[str, str, int], set[str]] = {}
         self.diagnostics: list[Diagnostic] = []
 
     def add(
@@ -118,10 +121,10 @@ class Log:
         """Report what the catalogue's text for ``code`` says, filled in with ``fields``."""
         entry = CATALOGUE[code]
         message = entry.message.format(**fields)
-        place = (code, message, span.source.name if span else "", span.start if span else -1)
-        if place in self._seen:
+        said = self._seen.setdefault((code, span.source.name, span.start) if span else (code, "", -1), set())
+        if message in said or (span and len(said) >= self.MAX_AT_ONE_PLACE):
             return
-        self._seen.add(place)
+        said.add(message)
         self.diagnostics.append(
             Diagnostic(
                 code,

@@ -120,14 +120,16 @@ def variable(role: str) -> str:
 def volumes(environment: Environment) -> dict[tuple[str, str], str]:
     """Named volume of each shared directory, by (role, directory)."""
     found: dict[tuple[str, str], str] = {}
+    taken: set[str] = set()
     for role in environment.roles:
         for share in _shares(role):
             words = "".join(c if c.isascii() and c.isalnum() else " " for c in share.directory).split()
             base = name = "-".join([role.name, *words])
             number = 1
-            while name in found.values():
+            while name in taken:
                 number += 1
                 name = f"{base}-{number}"
+            taken.add(name)
             found[role.name, share.directory] = name
     return found
 
@@ -217,14 +219,13 @@ def _service(environment: Environment, role: Role, node: Node, index: int) -> di
     if index == 0:
         for share in _shares(role):
             service["volumes"].append(_volume(named[role.name, share.directory], compose_escape(share.directory)))
-    for mount in role.mounts:
-        if holds(mount, NAME):
-            read_only = any(
-                share.read_only for share in _shares(environment.role(mount.role)) if share.directory == mount.source
-            )
-            volume = _volume(named[mount.role, mount.source], compose_escape(mount.directory), read_only)
-            if volume not in service["volumes"]:
-                service["volumes"].append(volume)
+    mounts = {mount.directory: mount for mount in role.mounts if holds(mount, NAME)}
+    shares = {name: _shares(environment.role(name)) for name in {mount.role for mount in mounts.values()}}
+    read_only = {(name, share.directory) for name, found in shares.items() for share in found if share.read_only}
+    for mount in mounts.values():
+        place = (mount.role, mount.source)
+        volume = _volume(named[place], compose_escape(mount.directory), place in read_only)
+        service["volumes"].append(volume)
     kinds = {secret.name: secret.kind for secret in environment.secrets}
     secrets = [
         {"source": file, "target": f"{HOST}/secrets/{file}"}

@@ -272,10 +272,12 @@ class BodyReader(Topology):
         """Whether a path of the node's is absolute and clean; reported where not."""
         parts = path.split("/")[1:]
         clean = path.startswith("/") and path != "/" and not any(part in ("", ".", "..") for part in parts)
-        if not clean or "\n" in path:
-            self.log.add("NX0415", span, path=path, help="a path on the node begins with `/` and has no `..`")
-            return False
-        return True
+        # Files of systemd and of NFS have a path on a line.
+        control = any(char < " " or char == "\x7f" for char in path)
+        if not clean or control:
+            help = "a path on the node begins with `/` and has no `..`"
+            self.log.add("NX0415", span, path=path, help="a path has no control characters" if control else help)
+        return clean and not control
 
     def _OnBoot(self, statement: t.OnBoot) -> None:
         value = self.evaluator.value(statement.value, self.scope)

@@ -87,35 +87,40 @@ def files_twice(facts: Facts, log: Log) -> None:
 
 def _mounts(environment: e.Environment, log: Log) -> None:
     """Refuse mounts of what is not shared, and one directory given twice."""
+    shares: dict[tuple[str, str], list[e.Share]] = {}
     for role in environment.roles:
-        earlier: list[e.Share | e.Mount] = []
+        for share in role.shares:
+            shares.setdefault((role.name, share.directory), []).append(share)
+    for role in environment.roles:
+        given: dict[str, list[e.Share | e.Mount]] = {}
         directories: list[e.Share | e.Mount] = [*role.shares, *role.mounts]
         for item in directories:
-            for other in earlier:
-                if other.directory == item.directory and other.span != item.span and _overlap(other.only, item.only):
-                    first = (Label(other.span, "the first one"),)
-                    log.add("NX0416", item.span, directory=item.directory, secondary=first)
-                    break
+            earlier = given.setdefault(item.directory, [])
+            # What a profile says to a role twice, and a list, is the same all over.
+            other = next((one for one in earlier if one != item and _overlap(one.only, item.only)), None)
+            if other is not None:
+                first = (Label(other.span, "the first one"),) if other.span != item.span else ()
+                log.add("NX0416", item.span, directory=item.directory, secondary=first)
             earlier.append(item)
         for mount in role.mounts:
-            _mount(environment.role(mount.role), mount, log)
+            _mount(environment.role(mount.role), shares.get((mount.role, mount.source), []), mount, log)
 
 
-def _mount(source: e.Role, mount: e.Mount, log: Log) -> None:
+def _mount(source: e.Role, found: Sequence[e.Share], mount: e.Mount, log: Log) -> None:
     """Refuse a mount of what its role does not share, or does not share in all of the mount's flavours."""
-    found = [share for share in source.shares if share.directory == mount.source]
     if any(not share.only for share in found):
         return
     held = {flavour for share in found for flavour in share.only}
     if mount.only and held >= {*mount.only}:
         return
     labels = [Label(source.span, "the role")]
-    shared = ", ".join(f"`{share.directory}`" for share in source.shares)
+    shared = ", ".join(f"`{share.directory}`" for share in source.shares[:5])
     if found:
         labels = [Label(found[0].span, f"shared in {', '.join(sorted(held))} only")]
         help = f"put the mount into `on {', '.join(sorted(held))}`"
     else:
-        help = f"it shares {shared}" if shared else f'give it `share "{mount.source}"`'
+        more = " and others" if len(source.shares) > 5 else ""
+        help = f"it shares {shared}{more}" if shared else f'give it `share "{mount.source}"`'
     log.add("NX0405", mount.span, role=mount.role, directory=mount.source, help=help, secondary=tuple(labels))
 
 

@@ -132,7 +132,7 @@ class Topology:
             self.define(("nxcc", "mounts", directory), value, span)
 
     def directories(self, node: t.Expression, what: str) -> list[tuple[str, Span]] | None:
-        """The directories that a string or a list of them names, each once, with their places; None after an error."""
+        """The directories that a string or a list of them names, with their places; None after an error."""
         if isinstance(node, t.Path):
             self.absolute(node.text, node.span)
             return None
@@ -141,7 +141,7 @@ class Topology:
         places = [node.span] * len(items)
         if isinstance(node, t.ListLiteral) and len(node.items) == len(items):
             places = [item.span for item in node.items]
-        found: dict[str, Span] = {}
+        found = []
         for item, span in zip(items, places, strict=True):
             if isinstance(item, Unknown):
                 return None
@@ -149,8 +149,8 @@ class Topology:
                 expected = "a string" if isinstance(value, Items) else "a string, or a list of strings"
                 self.log.add("NX0301", span, expected=expected, found=describe(item))
                 return None
-            found.setdefault(item, span)
-        return list(found.items())
+            found.append((item, span))
+        return found
 
     def _After(self, statement: t.After) -> None:
         for word in statement.roles:

@@ -26,7 +26,7 @@ from nxcc.model.words import describe
 from nxcc.syntax import tree as t
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from nxcc.diagnostics.core import Span
 
@@ -40,7 +40,7 @@ _NAME_HELP = "letters, digits, `_`, `.` and `-`, at most 31"
 def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tuple[tuple[str, ...], Value, Span]]:
     """The options of a ``user`` statement: (path, value, place) of each."""
     names = [word for node in statement.names for word in _names(evaluator, node, scope)]
-    first = _first_uid(evaluator, statement, len(names), scope)
+    first = _first_uid(evaluator, statement, names, scope)
     admins: list[str] = []
     for number, word in enumerate(names):
         inner = Scope(scope)
@@ -78,9 +78,7 @@ def user(evaluator: Evaluator, statement: t.User, scope: Scope) -> Iterator[tupl
 
 def _names(evaluator: Evaluator, node: t.Word | t.Expression, scope: Scope) -> list[t.Word]:
     """The users that a word of the statement names: itself, or what an expression has, one or a list of them."""
-    if isinstance(node, t.Word):
-        return [node]
-    value = evaluator.known(node, scope, "a user's name")
+    value: Value = node.text if isinstance(node, t.Word) else evaluator.known(node, scope, "a user's name")
     found = []
     for item in value.items if isinstance(value, Items) else (value,):
         if isinstance(item, str) and _NAME.fullmatch(item):
@@ -93,7 +91,7 @@ def _names(evaluator: Evaluator, node: t.Word | t.Expression, scope: Scope) -> l
     return found
 
 
-def _first_uid(evaluator: Evaluator, statement: t.User, users: int, scope: Scope) -> int | None:
+def _first_uid(evaluator: Evaluator, statement: t.User, names: Sequence[t.Word], scope: Scope) -> int | None:
     """The number of the statement's first user: the next ones count up. None where there is none, or after an error."""
     found: int | None = None
     place: Span | None = None
@@ -103,8 +101,15 @@ def _first_uid(evaluator: Evaluator, statement: t.User, users: int, scope: Scope
                 evaluator.log.add("NX0319", item.span, name="uid", secondary=(Label(place, "the first one"),))
             place = item.span
             found = evaluator.integer(item.value, scope, "a uid")
-            last = MAX_UID - max(users, 1) + 1
-            if found is not None and not MIN_UID <= found <= last:
+            last = MAX_UID - max(len(names), 1) + 1
+            root = next((word for word in names if word.text == "root"), None)
+            if root:
+                what = "the name of a user with a `uid`"
+                evaluator.log.add("NX0402", root.span, name="root", what=what, help="root's is 0")
+            elif last < MIN_UID:
+                expected = f"at most {MAX_UID - MIN_UID + 1} users with a `uid`"
+                evaluator.log.add("NX0301", item.span, expected=expected, found=len(names))
+            elif found is not None and not MIN_UID <= found <= last:
                 expected = f"a uid from {MIN_UID} to {last}"
                 evaluator.log.add("NX0301", item.value.span, expected=expected, found=describe(found))
                 found = None

@@ -346,6 +346,16 @@ in
           host = "server";
           source = "/srv/more";
         };
+        nxcc.mounts."/mnt/1" = {
+          role = "server";
+          host = "server";
+          source = "/srv/more";
+        };
+        nxcc.mounts."/mnt/2" = {
+          role = "server";
+          host = "server";
+          source = "/srv/more";
+        };
         environment.variables.SERVER = "server";
         environment.variables.CLIENTS = "client1 client2 client3";
         environment.variables.NAME = flavour.name;
