@@ -41,10 +41,10 @@ let
   };
 
   # The framework's addresses count the nodes in the order of their names, in a network of its own.
-  network = node: { config, options, ... }: {
+  network = node: { config, options, ... }: let inherit (config.virtualisation) vlans; in {
     config = lib.mkMerge [
       {
-        warnings = lib.optional (!(lib.hasPrefix "1 " (toString config.virtualisation.vlans + " ")))
+        warnings = lib.optional (vlans == [ ] || builtins.head vlans != 1)
           "node ${node.name}: its first VLAN is not 1, so that nodes whose first one is do not reach it at ${node.address}";
         networking.interfaces.eth1.ipv4.addresses = lib.mkForce [{
           inherit (node) address;

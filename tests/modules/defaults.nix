@@ -24,4 +24,5 @@
   "virtualisation.cores" = 1;
   "virtualisation.diskSize" = 512;
   "virtualisation.memorySize" = 384;
+  "virtualisation.vlans" = [ 1 ];
 }
