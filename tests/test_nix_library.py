@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ in
       nxcc.shares."/home/alice/results" = { };
       nxcc.shares."/home/alice/inner/x".owner = "root";
       nxcc.shares."/home/alices".group = "wheel";
+      nxcc.shares."/tmp" = { };
+      nxcc.shares."/srv/theirs" = { };
+      nxcc.shares."/srv/ours".owner = "alice";
+      systemd.tmpfiles.rules = [ "d /srv/theirs 0700 nobody nogroup -" "d /srv/ours 0700 nobody nogroup -" ];
       nxcc.shares."/scratch".mode = "1777";
       nxcc.links = [
         { to = [ "agent1" "agent2" ]; delay = 100; jitter = 0.5; loss = 1; rate = 1000000000; }
@@ -139,7 +144,7 @@ def test_shares_are_nfs_on_machines_and_nothing_in_docker(facts: dict[str, Any])
         '"/data" *(rw,no_subtree_check,no_root_squash,crossmnt,fsid=1)',
         '"/home/a b" *(ro,no_subtree_check,no_root_squash,crossmnt,fsid=2)',
     ]
-    assert 'd "/home/a b" 0755 root root -' in facts["rules"]
+    assert 'd "/home/a b" - - - -' in facts["rules"]
     assert facts["mount"]["device"] == "server:/data"
     assert "x-systemd.automount" in facts["mount"]["options"]
     assert facts["docker_nfs"] is False
@@ -148,15 +153,38 @@ def test_shares_are_nfs_on_machines_and_nothing_in_docker(facts: dict[str, Any])
 
 @pytest.mark.parametrize("rules", ["rules", "docker_rules"])
 def test_a_shared_home_stays_its_user_s(rules: str, facts: dict[str, Any]) -> None:
-    found = [rule for rule in facts[rules] if rule.startswith(('d "/home/alice', 'd "/scratch', 'd "/data'))]
+    found = [rule for rule in facts[rules] if rule.startswith(('d "/home/alice', 'd "/scratch', 'd "/data', 'd "/tmp'))]
     assert found == [
-        'd "/data" 0755 root root -',
-        'd "/home/alice" 0700 alice wheel -',
         'd "/home/alice/inner/x" 0755 root root -',
+        'd "/home/alices" - - wheel -',
+        'd "/scratch" 1777 - - -',
+        'd "/data" - - - -',
+        'd "/home/alice" 0700 alice wheel -',
         'd "/home/alice/results" 0755 alice wheel -',
-        'd "/home/alices" 0755 root wheel -',
-        'd "/scratch" 1777 root root -',
+        'd "/tmp" 1777 - - -',
     ]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives directories away")
+@pytest.mark.parametrize("rules", ["rules", "docker_rules"])
+def test_rules_for_shared_directories_are_where_they_count(rules: str, facts: dict[str, Any], tmp_path: Path) -> None:
+    """By the real systemd-tmpfiles, in a root of its own: what is said counts, and nothing unsaid is changed."""
+    mine = [rule for rule in facts[rules] if "/srv/" in rule or '"/data"' in rule or '"/tmp"' in rule]
+    for name in ("tmp", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "data").chmod(0o2751)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nalice:x:1:1::/:\nnobody:x:65534:65534::/:\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nwheel:x:1:\nnogroup:x:65534:\n")
+    (tmp_path / "rules.conf").write_text("".join(f"{rule}\n" for rule in mine))
+    run_nix(need("systemd-tmpfiles"), f"--root={tmp_path}", "--create", str(tmp_path / "rules.conf"))
+
+    def found(name: str) -> tuple[int, int]:
+        status = (tmp_path / name).stat()
+        return status.st_uid, status.st_mode & 0o7777
+
+    assert (found("tmp"), found("data")) == ((0, 0o1777), (0, 0o2751))
+    assert (found("srv/ours"), found("srv/theirs")) == ((1, 0o755), (65534, 0o700))
 
 
 def test_links(facts: dict[str, Any]) -> None:
@@ -222,7 +250,7 @@ def test_secrets_are_waited_for_and_copied(facts: dict[str, Any]) -> None:
         "waiting for /run/nxcc/host/secrets/key",
         "/run/nxcc/secrets root 711",
         "/run/nxcc/secrets/key nobody 440",
-        "/run/nxcc/secrets/key.pub nobody 444",
+        "/run/nxcc/secrets/key.pub root 444",
         "/run/nxcc/secrets/token root 400",
         "onepubtwo",
     ]

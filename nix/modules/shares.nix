@@ -25,20 +25,34 @@ let
       within = builtins.filter (user: builtins.substring 0 (length user + 1) "${directory}/" == "${user.home}/") homes;
       innermost = builtins.sort (one: other: length one > length other) within;
     in
-    if within == [ ] then { name = "root"; home = "/root"; } else builtins.head innermost;
+    if within == [ ] then null else builtins.head innermost;
 
-  # To tmpfiles.d(5) a % is the beginning of a specifier.
+  # What is not said, and is nobody's home, tmpfiles leaves as it finds it, and makes root's with mode 0755: what a
+  # service has there is the service's. To tmpfiles.d(5) a % is the beginning of a specifier.
   made = directory:
     let
       name = builtins.replaceStrings [ "\\" "\"" "%" ] [ "\\\\" "\\\"" "%%" ] directory;
       share = shares.${directory};
       given = value: usual: if value == null then usual else value;
       user = userOf directory;
-      owner = given share.owner user.name;
-      group = given share.group (config.users.users.${owner}.group or "root");
-      mode = given share.mode (if directory == user.home then compat.homeMode user else "0755");
+      owner = given share.owner (if user == null then "-" else user.name);
+      group = given share.group (if owner == "-" then "-" else config.users.users.${owner}.group or "root");
+      mode = given share.mode (
+        if builtins.elem directory [ "/tmp" "/var/tmp" ] then "1777"
+        else if user == null then "-"
+        else if directory == user.home then compat.homeMode user
+        else "0755"
+      );
     in
     "d \"${name}\" ${mode} ${owner} ${group} -";
+
+  # Of two rules for one path tmpfiles takes the first: what a share says, then other modules' rules, then what is usual.
+  isSaid = directory:
+    let share = shares.${directory}; in share.owner != null || share.group != null || share.mode != null;
+  rules = lib.mkMerge [
+    (lib.mkBefore (map made (builtins.filter isSaid directories)))
+    (lib.mkAfter (map made (builtins.filter (directory: !isSaid directory) directories)))
+  ];
 in
 {
   imports = [ ./flavour.nix ];
@@ -56,17 +70,17 @@ in
       options.owner = lib.mkOption {
         type = lib.types.nullOr lib.types.str;
         default = null;
-        description = "User who owns the directory; of a home, and of what is in it, its user, else root.";
+        description = "User who owns the directory; of a home, and of what is in it, its user, else who has it, or root.";
       };
       options.group = lib.mkOption {
         type = lib.types.nullOr lib.types.str;
         default = null;
-        description = "Group of the directory; else that of its owner.";
+        description = "Group of the directory; else that of its owner, or the one that it has.";
       };
       options.mode = lib.mkOption {
         type = lib.types.nullOr lib.types.str;
         default = null;
-        description = "Mode of the directory; of a home the one that homes have, else 0755.";
+        description = "Mode of the directory; of a home the one that homes have, else the one that it has, or 0755.";
       };
     });
   };
@@ -102,7 +116,7 @@ in
         exports = lib.concatStringsSep "\n" (lib.imap1 export directories) + "\n";
       };
     })
-    { systemd.tmpfiles.rules = map made directories; }
+    { systemd.tmpfiles = { inherit rules; }; }
     (lib.mkIf (onMachines && config.nxcc.mounts != { }) {
       fileSystems = import ../lib/mounts.nix { inherit lib; } config.nxcc.mounts;
     })
