@@ -92,6 +92,7 @@ one_round() {
         fi
         collect "$role" "$log"
     done
+    [ -z "$refused" ] || ! job_is_over || die "job $job is over: \`run up\` asks for another one"
     [ -z "$refused" ] || die "not deployed:$refused; all that Kadeploy said is in $own/deploy; the same command goes on where this stops"
 }
 

@@ -241,5 +241,6 @@ not_started() {
         say "-- $node ($host): $why"
         say "   log: $own/deploy/$node.log; console: kaconsole3 -m $host"
     done
+    ! job_is_over || die "job $job is over: \`run up\` asks for another one"
     die "$1:$failed; \`run deploy$failed\` tries these again"
 }

@@ -116,10 +116,7 @@ do_down() {
 }
 
 remove_links() {
-    links=$(cat "$own/sockets" 2>/dev/null || :)
-    if [ -n "$links" ] && [ -n "$(find "$links" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ]; then
-        act rm -rf -- "$links" "$own/sockets"
-    fi
+    if sockets_hold; then act rm -rf -- "$sockets" "$own/sockets"; fi
 }
 
 case $command in

@@ -3,18 +3,32 @@
 # The hosts of the job, each once, by cluster and number.
 job_hosts() {
     if [ "$job" = - ]; then
-        sed 's/^[[:space:]]*\([^[:space:]]*\).*$/\1/' <"$nodes_option"
+        sed 's/#.*//; s/^[[:space:]]*\([^[:space:]]*\).*$/\1/' <"$nodes_option"
     elif [ "$job" = "${OAR_JOB_ID:-}" ] && [ -r "${OAR_NODEFILE:-}" ]; then
         cat -- "$OAR_NODEFILE"
     else
         job_facts | sed -n 's/.*"assigned_network_address" *: *\[\([^]]*\)\].*/\1/p' | tr ',' '\n' | tr -d ' "'
-    fi | sed '/^[[:space:]]*#/d; s/[[:space:]]//g; /^$/d' | sed 's/^\([^.]*\)-\([0-9][0-9]*\)\(.*\)$/\1 \2 &/; t
+    fi | sed 's/[[:space:]]//g; /^$/d' | sed 's/^\([^.]*\)-\([0-9][0-9]*\)\(.*\)$/\1 \2 &/; t
 s/^.*$/& 0 &/' | LC_ALL=C sort -u -k 1,1 -k 2,2n -k 3,3 | cut -d ' ' -f 3
 }
 
 # The host that a list of the user's names for a node, in a line HOST NODE: NODE
 host_given() {
-    [ "$job" != - ] || sed -n "s/^[[:space:]]*\([^#[:space:]][^[:space:]]*\)[[:space:]][[:space:]]*$1[[:space:]]*\$/\1/p" "$nodes_option" | head -n 1
+    [ "$job" != - ] || awk -v node="$1" '{ sub(/#.*/, ""); sub(/\r$/, "") } $2 == node { print $1; exit }' "$nodes_option"
+}
+
+# Refuses a list that says something else than who is who: FILE
+check_given() {
+    wrong=$(awk -v names=" $(printf '%s\n' "$nodes" | cut -d ' ' -f 1 | tr '\n' ' ')" '
+        { sub(/#.*/, ""); sub(/\r$/, "") }
+        NF == 0 { next }
+        $1 !~ /^[A-Za-z0-9][A-Za-z0-9._-]*$/ { wrong = $1 " is no host" }
+        NF > 1 && !index(names, " " $2 " ") { wrong = "no node is called " $2 "; there are:" names }
+        NF > 1 && $1 in node_of && node_of[$1] != $2 { wrong = $1 " cannot be both " node_of[$1] " and " $2 }
+        NF > 1 && $2 in host_of && host_of[$2] != $1 { wrong = $2 " cannot be both " host_of[$2] " and " $1 }
+        NF > 1 { node_of[$1] = $2; host_of[$2] = $1 }
+        wrong != "" { print "line " NR ": " wrong; exit }' "$1")
+    [ -z "$wrong" ] || refuse "$nodes_option, $wrong"
 }
 
 # The cluster of a host: dahu-3.grenoble.grid5000.fr is of dahu.
@@ -38,7 +52,9 @@ address_of() {
 # each the first of it that is free, then the others: the same hosts always give the same table.
 make_table() {
     hosts=$(job_hosts)
-    [ -n "$hosts" ] || die "job $job has no nodes"
+    said="job $job"
+    [ "$job" != - ] || said=$nodes_option
+    [ -n "$hosts" ] || die "$said has no nodes"
     pairs=
     lacking=
     for turn in given named any; do
@@ -69,8 +85,6 @@ NODES
         printf '%s\n' "$lacking" | sed '/^$/d' | sort | uniq -c | while read -r count wanted; do
             if [ "$wanted" = - ]; then say "   $count more of any cluster"; else say "   $count more of cluster $wanted"; fi
         done
-        said="job $job"
-        [ "$job" != - ] || said=$nodes_option
         refuse "$said has too few nodes: $(job_hosts | tr '\n' ' ')"
     fi
     [ -z "$hosts" ] || say "these are not needed: $(printf '%s' "$hosts" | tr '\n' ' ')"
@@ -88,13 +102,16 @@ NODES
         [ "$address" != - ] || say "no address is known of $host: other nodes will not know it"
     done
     [ -z "$dry" ] || return 0
+    # What is known of nodes is known by their names.
+    if [ "$(cat "$own/table" 2>/dev/null)" != "$table" ]; then rm -rf -- "$own/provision" "$own/first"; fi
     printf '%s\n' "$table" >"$own/table.new"
     mv -f -- "$own/table.new" "$own/table"
+    printf '%s\n' "$nodes ${vlan:-}" >"$own/table.of"
 }
 
-# Sets table; made anew unless it is of this job already.
+# Sets table; made anew unless it is of this job already, and of the same environment.
 need_table() {
-    if [ "$(cut -d ' ' -f 1,2 "$own/table" 2>/dev/null)" = "$(printf '%s\n' "$nodes" | cut -d ' ' -f 1,2)" ]; then
+    if [ -s "$own/table" ] && [ "$(cat "$own/table.of" 2>/dev/null)" = "$nodes ${vlan:-}" ]; then
         table=$(cat "$own/table")
     elif [ -n "$dry" ]; then
         table=$(printf '%s\n' "$nodes" | sed 's/^\([^ ]*\) \([^ ]*\) .*/\1 \2 HOST-OF-\1 -/')

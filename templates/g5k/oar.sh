@@ -39,11 +39,27 @@ check_site() {
 job_facts() { oarstat -f -J -j "$job" 2>/dev/null | tr -d '\n'; }
 
 # A number or a text of a job's facts: NAME FACTS
-fact() { printf '%s\n' "$2" | sed -n "s/.*\"$1\" *: *\"\{0,1\}\([^\",}]*\)\"\{0,1\}.*/\1/p" | sed 's/ *$//'; }
+fact() {
+    printf '%s\n' "$2" | sed -n "s/.*\"$1\" *: *\"\([^\"\\]*\(\\\\.[^\"\\]*\)*\)\".*/\1/p; t
+s/.*\"$1\" *: *\([^\", }]*\).*/\1/p" | sed 's/\\\(.\)/\1/g'
+}
 
 # Sets job_state: Waiting, Running, Terminated, Error … , or nothing for a job that OAR does not know.
 ask_state() {
-    job_state=$(oarstat -s -j "$job" 2>/dev/null | sed -n "s/^$job: *//p")
+    tries=0
+    # A scheduler that does not answer is not one that knows no such job.
+    until said=$(oarstat -s -j "$job" 2>&1); do
+        tries=$((tries + 1))
+        [ "$tries" -lt 5 ] || die "OAR does not answer, and job $job stays as it is: $said"
+        sleep "$pause"
+    done
+    job_state=$(printf '%s\n' "$said" | sed -n "s/^$job: *//p")
+}
+
+# Whether a job that ended is why nothing answers any more.
+job_is_over() {
+    [ "$job" != - ] || return 1
+    case $(oarstat -s -j "$job" 2>/dev/null) in *Finishing* | *Terminated* | *Error*) ;; *) return 1 ;; esac
 }
 
 # Sets left: seconds of walltime that the job has yet.
@@ -118,6 +134,8 @@ do_reserve() {
         esac
     fi
     check_clusters
+    # A job that cannot be noted would run for nobody.
+    [ -n "$dry" ] || need_room
     begin reserve
     set -- oarsub -n "$job_name"
     [ "$flavour" != g5k-image ] || set -- "$@" -t deploy
@@ -156,10 +174,11 @@ TYPES
 keep_job() {
     [ -z "$dry" ] || return 0
     if [ "$job" = - ] && [ "$nodes_option" != "$own/nodes.given" ]; then
-        if ! cmp -s -- "$nodes_option" "$own/nodes.given"; then
-            forget_job
-            cp -- "$nodes_option" "$own/nodes.given"
-        fi
+        # It is read once: it may be a pipe.
+        cp -- "$nodes_option" "$own/nodes.new"
+        check_given "$own/nodes.new"
+        if ! cmp -s -- "$own/nodes.new" "$own/nodes.given"; then forget_job; fi
+        mv -f -- "$own/nodes.new" "$own/nodes.given"
         nodes_option=$own/nodes.given
     fi
     if [ "$(cat "$own/job" 2>/dev/null || :)" != "$job $made" ]; then

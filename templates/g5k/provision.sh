@@ -3,15 +3,21 @@
 # Sets sockets: a folder for sockets and links whose path is short (108 bytes end a socket's) and of plain characters.
 # Not in the state, which is on NFS here.
 find_sockets() {
-    sockets=$(cat "$own/sockets" 2>/dev/null || :)
-    # In a place where others may write, a folder that was removed could be another's by now.
-    if [ -z "$sockets" ] || [ -z "$(find "$sockets" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ]; then
+    if ! sockets_hold; then
         sockets=$(mktemp -d /tmp/nxcc.XXXXXX) || die "cannot make a folder in /tmp"
         printf '%s\n' "$sockets" >"$own/sockets"
     fi
     for file in id_ed25519 known_hosts first; do
         [ -L "$sockets/$file" ] || ln -s "$own/$file" "$sockets/$file"
     done
+}
+
+# Whether there is such a folder, and of this state: not of one that was moved, or copied from another bundle's. In a place
+# where others may write, a folder that was removed could be another's by now.
+sockets_hold() {
+    sockets=$(cat "$own/sockets" 2>/dev/null || :)
+    [ -n "$sockets" ] && [ -n "$(find "$sockets" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ] &&
+        [ "$(readlink "$sockets/id_ed25519")" = "$own/id_ed25519" ]
 }
 
 # The public keys that may log in as root: this bundle's own, and the user's.
@@ -265,6 +271,7 @@ not_provisioned() {
         fi
         say "   log: $own/provision/$node.log; console: kaconsole3 -m $host"
     done
+    ! job_is_over || die "job $job is over: \`run up\` asks for another one"
     die "$1:$again; \`run provision$again\` tries again"
 }
 
@@ -275,7 +282,7 @@ find_node() {
     [ -n "$dry" ] || [ -s "$own/table" ] || need_job
     find_job
     need_table
-    [ -n "$dry" ] || [ -s "$own/ssh_config" ] || ready_ssh
+    [ -n "$dry" ] || { [ -s "$own/ssh_config" ] && sockets_hold; } || ready_ssh
     find_line "$1"
     node=$1
 }

@@ -38,21 +38,22 @@ do_push() {
         return 0
     fi
     begin push
-    result=./$folder.state/$flavour/result
+    result=./$folder.state/$flavour/result built=./$folder.state/$flavour/built
     cd "${bundle%/*}/"
     find "$result" -type f -exec sha256sum -- {} + >"$own/sums" || die "cannot read $own/result"
-    # The site says what it has of the build, and removes what this build has no more.
+    # The site says what it has of the build, in no language of the user's, and removes what this build has no more.
     # shellcheck disable=SC2016 # for the site's shell
-    compare='mkdir -p nxcc && chmod 700 nxcc && cd nxcc && cat >.sums || exit
-sha256sum -c .sums 2>/dev/null | sed -n "s/: OK\$//p"
+    compare='mkdir -p nxcc && chmod 700 nxcc && cd nxcc && rm -f -- "$2" && cat >.sums || exit
+LC_ALL=C sha256sum -c .sums 2>/dev/null | sed -n "s/: OK\$//p"
 if [ -d "$1" ]; then
     find "$1" -type f | while read -r file; do grep -qF -- "  $file" .sums || rm -f -- "$file"; done
 fi
 rm -f .sums'
     # shellcheck disable=SC2029 # made here, for the site's shell
-    ssh "$@" "$(quoted sh -c "$compare" sh "$result")" <"$own/sums" >"$own/there" || die "$target does not take it"
+    ssh "$@" "$(quoted sh -c "$compare" sh "$result" "$built")" <"$own/sums" >"$own/there" || die "$target does not take it"
     say "$target has $(wc -l <"$own/there") of $(wc -l <"$own/sums") files of the build already"
-    find "./$folder" "./$folder.state/$flavour/built" "$result" >"$own/files"
+    # What says of which bundle the build is goes last, and went first: after an interrupt the site has no build.
+    { find "./$folder" "$result" && echo "$built"; } >"$own/files"
     # shellcheck disable=SC2029
     outcome=$({ { grep -vxF -f "$own/there" "$own/files" | tar --no-recursion -T - -cf - 3>&- &&
         echo sent >&3 || echo failed >&3; } | ssh "$@" "tar -C nxcc -xf -" 3>&-; } 3>&1) || die "$target does not take it"

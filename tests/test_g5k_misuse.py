@@ -1,0 +1,201 @@
+"""What people do to `run` on a frontend, and what frontends do to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import g5k_environments as make
+import pytest
+from grid5000.lab import HOST, fine, wait_for
+from test_g5k_run import Lab
+from tools import need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(tmp_path)
+    yield made
+    made("down")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([f"{HOST.format(1)} server", f"{HOST.format(1)} agent1"], "line 2: {0} cannot be both server and agent1"),
+        ([f"{HOST.format(1)} server", f"{HOST.format(2)} server"], "line 2: server cannot be both {0} and"),
+        (
+            ["# mine", "", f"{HOST.format(1)} agent3"],
+            "line 3: no node is called agent3; there are: server agent1 agent2",
+        ),
+        (["-oProxyCommand=reboot"], "line 1: -oProxyCommand=reboot is no host"),
+        (["a/b"], "line 1: a/b is no host"),
+        (["# nothing"], "nodes.given has no nodes"),
+    ],
+)
+def test_lists_of_nodes_that_are_wrong(lab: Lab, lines: list[str], said: str) -> None:
+    nodes = lab.folder / "nodes"
+    nodes.write_text("\n".join(lines) + "\n")
+    fine(lab("image"))
+    done = lab("deploy", "--nodes", str(nodes))
+    assert done.returncode in (1, 2)
+    assert said.format(HOST.format(1)) in done.stderr
+    assert not lab.frontend.log("kadeploy3")
+
+
+@pytest.mark.parametrize("shell", ["dash", "busybox"])
+def test_a_list_of_nodes_as_other_systems_and_programs_write_it(lab: Lab, shell: str) -> None:
+    job = lab.job(1, 2, 11)
+    words = [need("busybox"), "sh"] if shell == "busybox" else [need(shell)]
+    lines = [
+        "# who is who",
+        f"{HOST.format(11)} server # the big one",
+        "",
+        HOST.format(2),
+        f"  {HOST.format(1)}\tagent2",
+    ]
+    text = "\r\n".join(lines) + "\r\n"
+    fine(lab("image"))
+    # From a pipe, which can be read once.
+    run = [*words, str(lab.run), "--pause", "0.1"]
+    lab.frontend.run([*run, "--nodes", "/dev/stdin", "deploy"], stdin=text)
+    assert lab.table() == {"server": HOST.format(11), "agent1": HOST.format(2), "agent2": HOST.format(1)}
+    assert fine(lab("status")).stdout.count("deployed") == 3
+    fine(lab("--job", job, "status"))
+
+
+def test_an_oar_that_does_not_answer(lab: Lab) -> None:
+    fine(lab("reserve"))
+    real = (lab.frontend.bin / "oarstat").read_text()
+    lab.frontend.program("oarstat", "#!/bin/sh\necho 'cannot connect to the database' >&2\nexit 2\n")
+    for command in ("release", "reserve", "deploy", "status"):
+        done = lab(command)
+        assert done.returncode == 1
+        said = "OAR does not answer, and job 2101234 stays as it is: cannot connect to the database"
+        assert said in done.stderr
+    # Once is nothing.
+    once = f"#!/bin/sh\n[ -e {lab.folder}/once ] || {{ : >{lab.folder}/once; exit 2; }}\n"
+    lab.frontend.program("oarstat", real.replace("#!/bin/sh\n", once))
+    fine(lab("release"))
+    assert lab.frontend.site.jobs()[2101234]["state"] in ("Error", "Terminated")
+
+
+@pytest.mark.parametrize("shell", ["dash", "busybox"])
+def test_what_oar_says_of_a_job_is_read_whole(lab: Lab, shell: str) -> None:
+    """Commas, braces, quotes and the other facts' names in a text are none of theirs."""
+    words = [need("busybox"), "sh"] if shell == "busybox" else [need(shell)]
+    message = 'R=32,W=1:0:0 {no "walltime" : 7} \\ "message" : é, (Karma=0.1)'
+    now = int(time.time())
+    facts = {
+        "message": message,
+        "startTime": str(now),
+        "events": [{"type": "X", "description": 'the "startTime" : 3, ] }'}],
+        "walltime": 3600,
+        "name": 'a "scheduledStart" : 5',
+        "scheduledStart": None,
+    }
+    text = json.dumps({"7": facts}, indent=3, separators=(",", " : "), ensure_ascii=False)
+    (lab.folder / "facts").write_text(text)
+    parts = lab.run.read_text().partition("\nfact() {")[2].partition("\n}\n")[0]
+    script = f'fact() {{{parts}\n}}\nall=$(tr -d "\\n" <"$1")\n'
+    script += 'for name in message startTime walltime scheduledStart; do fact "$name" "$all"; done\n'
+    (lab.folder / "script").write_text(script)
+    told = fine(lab.frontend.run([*words, str(lab.folder / "script"), str(lab.folder / "facts")]))
+    assert told.stdout.splitlines() == [message, str(now), "3600", "null"]
+
+
+def test_a_full_disk_is_known_before_a_job_is_asked_for(lab: Lab) -> None:
+    real = shutil.which("head")
+    lab.frontend.program("head", f'#!/bin/sh\ncase $* in *1048576*) exit 1 ;; esac\nexec {real} "$@"\n')
+    done = lab("reserve")
+    assert done.returncode == 1
+    assert f"no space left in {lab.own}" in done.stderr
+    assert not lab.frontend.log("oarsub")
+
+
+def test_a_state_that_was_moved_or_copied_has_connections_of_its_own(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    job = lab.job(1, 2, 3)
+    fine(lab("image"))
+    fine(lab("--job", job, "deploy"))
+    fine(lab("provision", "server"))
+    sockets = (lab.own / "sockets").read_text()
+    other = lab.frontend.home / "other"
+    shutil.copytree(lab.frontend.home / "lab", other)
+    shutil.copytree(lab.state, lab.frontend.home / "other.state", symlinks=True)
+    copied = str(other / "g5k-image/run")
+    assert fine(lab.frontend.run([copied, "ssh", "server", "hostname"])).stdout == "server\n"
+    own = lab.frontend.home / "other.state/g5k-image"
+    assert (own / "sockets").read_text() != sockets
+    # Its end is not the other's.
+    fine(lab.frontend.run([copied, "down", "--all"]))
+    assert fine(lab("ssh", "server", "hostname")).stdout == "server\n"
+    # Moved, and cleaned up by a system that removes what is old in /tmp.
+    shutil.rmtree(sockets.strip())
+    shutil.move(lab.frontend.home / "lab", other.with_name("moved"))
+    shutil.move(lab.state, other.with_name("moved.state"))
+    moved = str(other.with_name("moved") / "g5k-image/run")
+    assert fine(lab.frontend.run([moved, "ssh", "server", "hostname"])).stdout == "server\n"
+    fine(lab.frontend.run([moved, "down", "--all"]))
+
+
+def test_another_cluster_in_the_source_is_another_table(lab: Lab) -> None:
+    job = lab.job(1, 2, 3)
+    fine(lab("image"))
+    fine(lab("--job", job, "deploy"))
+    make.write(make.lab().replace("cluster dahu", "cluster yeti"), lab.frontend.home / "lab")
+    done = lab("deploy", "--no-build")
+    assert done.returncode == 2
+    assert "3 more of cluster yeti" in done.stderr
+
+
+def test_a_job_that_ends_while_nodes_are_waited_for(lab: Lab) -> None:
+    job = lab.job(1, 2, 3)
+    fine(lab("image"))
+    fine(lab("--job", job, "deploy"))
+    lab.frontend.scenario(never_ready=[HOST.format(1)])
+    running = lab.start("--timeout", "4", "provision")
+    wait_for(lambda: (lab.own / "provision/server.named").exists())
+    lab.frontend.run(["oardel", job])
+    assert running.wait(60) == 1
+    assert running.stderr
+    assert f"job {job} is over: `run up` asks for another one" in running.stderr.read()
+
+
+def test_a_push_that_ends_in_the_middle(lab: Lab) -> None:
+    """The site has no build then, whatever came of it."""
+    fine(lab("build"))
+    arrived = lab.folder / "arrived"
+    arrived.mkdir()
+    # In French, and at the second time a connection that breaks.
+    (lab.folder / "there").mkdir()
+    french = lab.folder / "there/sha256sum"
+    french.write_text(
+        '#!/bin/sh\n[ "${LC_ALL:-fr}" = C ] || exec /usr/bin/sha256sum "$@" | sed "s/: OK$/: Réussi/"\n'
+        'exec /usr/bin/sha256sum "$@"\n'
+    )
+    french.chmod(0o755)
+    ssh = f"#!/bin/sh\nfor last; do :; done\nPATH={lab.folder}/there:$PATH\ncd {arrived}\n"
+    broken = f'case $last in tar*) [ ! -e {lab.folder}/break ] || {{ head -c 3000 | sh -c "$last"; exit; }} ;; esac\n'
+    lab.frontend.program("ssh", f'{ssh}{broken}exec sh -c "$last"\n')
+    fine(lab("--login", "alice", "push", "nancy"))
+    assert "nancy has 3 of 3 files of the build already" in fine(lab("--login", "alice", "push", "nancy")).stderr
+    there = arrived / "nxcc/lab/g5k-image/run"
+    lab.frontend.without("nix-build")
+    fine(lab.frontend.run([str(there), "image"]))
+    (lab.folder / "break").touch()
+    done = lab("--login", "alice", "push", "nancy")
+    assert done.returncode == 1
+    assert "nancy does not take it" in done.stderr
+    if lab.frontend.run(["sh", "-c", "command -v nix-build"]).returncode:
+        assert "build on a machine with Nix, and `run push`" in lab.frontend.run([str(there), "image"]).stderr
+    assert not (arrived / "nxcc/lab.state/g5k-image/built").exists()
+    (lab.folder / "break").unlink()
+    fine(lab("--login", "alice", "push", "nancy"))
+    fine(lab.frontend.run([str(there), "image"]))
