@@ -258,7 +258,8 @@ def test_nixpkgs_own_module_system_makes_the_same_of_it(release: str, tmp_path: 
 
 
 def role(text: str) -> str:
-    return f"{{ lib, pkgs, ... }}: {{ roles.node = {{ imports = [ ./nix/modules/links.nix ]; {text} }}; }}"
+    imports = "[ ./nix/modules/links.nix ./nix/modules/shares.nix ]"
+    return f"{{ lib, pkgs, ... }}: {{ roles.node = {{ imports = {imports}; {text} }}; }}"
 
 
 @pytest.mark.parametrize(
@@ -274,6 +275,7 @@ def role(text: str) -> str:
         ('networking.hostName = lib.mkMerge [ "a" "b" ];', "networking.hostName has different values"),
         ("nxcc.links = [ { delay = 1; } ];", "nxcc.links.1.to is read, but nothing defines it"),
         ("nxcc.nothing = lib.mkIf false 1;", "`nxcc.nothing' does not exist"),
+        ('nxcc.shares."/x".owner = "zoe";', "the owner of the share /x is no user of the node: zoe"),
         ("options.nxcc.more = lib.mkOption { }; nxcc.x = 1;", "has config or options, and beside them"),
     ],
 )

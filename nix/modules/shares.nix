@@ -17,6 +17,8 @@ let
     in
     ''"${name}" *(${access},no_subtree_check,no_root_squash,crossmnt,fsid=${toString number})'';
 
+  hasUser = name: builtins.any (user: user.name == name) (builtins.attrValues config.users.users);
+
   # A home, and what is in it, stays its user's: of several homes the innermost counts.
   homes = builtins.filter (user: user.createHome) (builtins.attrValues config.users.users);
   length = user: builtins.stringLength user.home;
@@ -116,7 +118,16 @@ in
         exports = lib.concatStringsSep "\n" (lib.imap1 export directories) + "\n";
       };
     })
-    { systemd.tmpfiles = { inherit rules; }; }
+    {
+      systemd.tmpfiles = { inherit rules; };
+      # tmpfiles would leave the directory out, and NFS with it.
+      assertions = map
+        (directory: {
+          assertion = builtins.elem shares.${directory}.owner [ null "root" ] || hasUser shares.${directory}.owner;
+          message = "the owner of the share ${directory} is no user of the node: ${toString shares.${directory}.owner}";
+        })
+        directories;
+    }
     (lib.mkIf (onMachines && config.nxcc.mounts != { }) {
       fileSystems = import ../lib/mounts.nix { inherit lib; } config.nxcc.mounts;
     })
