@@ -9,6 +9,7 @@ from nxcc.model import environment as e
 from nxcc.model.expressions import Evaluator
 from nxcc.model.facts import Facts, Readers
 from nxcc.model.packages import package, script
+from nxcc.model.paths import absolute
 from nxcc.model.scope import NO_KEY, Scope
 from nxcc.model.sets import only_on, path_span
 from nxcc.model.topology import Topology
@@ -244,7 +245,7 @@ class BodyReader(Topology):
         value = self.evaluator.value(statement.value, self.scope)
         if path is None or isinstance(plain(value), Unknown):
             return
-        if not self.absolute(path, statement.path.span):
+        if not absolute(path, statement.path.span, self.log):
             return
         source = isinstance(plain(value), SourcePath | Reference | Fragment | TextFile)
         if statement.from_path:
@@ -267,17 +268,6 @@ class BodyReader(Topology):
         self.facts.files.append((path, span, self.only))
         mode, user, group = (word.text if word else "" for _, word in words)
         self.define(("systemd", "tmpfiles", "rules"), Items((NodeFile(path, mode, user, group, value),)), span)
-
-    def absolute(self, path: str, span: Span) -> bool:
-        """Whether a path of the node's is absolute and clean; reported where not."""
-        parts = path.split("/")[1:]
-        clean = path.startswith("/") and path != "/" and not any(part in ("", ".", "..") for part in parts)
-        # Files of systemd and of NFS have a path on a line.
-        control = any(char < " " or char == "\x7f" for char in path)
-        if not clean or control:
-            help = "a path on the node begins with `/` and has no `..`"
-            self.log.add("NX0415", span, path=path, help="a path has no control characters" if control else help)
-        return clean and not control
 
     def _OnBoot(self, statement: t.OnBoot) -> None:
         value = self.evaluator.value(statement.value, self.scope)

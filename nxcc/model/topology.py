@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model import environment as e
 from nxcc.model.expressions import READY, Evaluator
+from nxcc.model.paths import absolute
 from nxcc.model.scope import Scope
 from nxcc.model.values import (
     Attributes,
@@ -42,10 +43,6 @@ class Topology:
 
     def feature(self, name: str) -> None:
         """The body needs a module of nxcc's Nix library."""
-        raise NotImplementedError
-
-    def absolute(self, path: str, span: Span) -> bool:
-        """Whether a path of the node's is absolute and clean; reported where not."""
         raise NotImplementedError
 
     def _Ports(self, statement: t.Ports) -> None:
@@ -103,7 +100,7 @@ class Topology:
         given = (("owner", statement.owner), ("group", statement.group), ("mode", statement.mode))
         words = tuple(Entry((key,), word.text, word.span) for key, word in given if word)
         for directory, span in self.directories(statement.directory, "a shared directory") or ():
-            if not self.absolute(directory, span):
+            if not absolute(directory, span, self.log):
                 continue
             self.facts.shares.append(e.Share(directory, statement.read_only, span, self.only))
             read_only = (Entry(("readOnly",), True, span),) if statement.read_only else ()
@@ -122,7 +119,7 @@ class Topology:
             self.log.add("NX0301", statement.at.span, expected=expected, found=found)
             return
         for (directory, span), (source, _) in zip(directories, sources, strict=True):
-            if not self.absolute(directory, span):
+            if not absolute(directory, span, self.log):
                 continue
             place = statement.span if len(directories) == 1 else span
             self.facts.mounts.append(e.Mount(directory, statement.role.text, source, place, self.only))
@@ -134,7 +131,7 @@ class Topology:
     def directories(self, node: t.Expression, what: str) -> list[tuple[str, Span]] | None:
         """The directories that a string or a list of them names, with their places; None after an error."""
         if isinstance(node, t.Path):
-            self.absolute(node.text, node.span)
+            absolute(node.text, node.span, self.log)
             return None
         value = self.evaluator.known(node, self.scope, what)
         items = value.items if isinstance(value, Items) else (value,)

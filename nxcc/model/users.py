@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nxcc.diagnostics.core import Label
 from nxcc.model.expressions import Evaluator
+from nxcc.model.paths import absolute
 from nxcc.model.scope import Scope
 from nxcc.model.sets import path_span
 from nxcc.model.values import (
@@ -120,7 +121,9 @@ def _entries(evaluator: Evaluator, item: object, scope: Scope) -> Iterator[Entry
     if isinstance(item, t.UserHome):
         value = evaluator.value(item.value, scope)
         if textual(value):
-            yield Entry(("home",), value, item.span)
+            text = known_text(value)
+            if text is None or absolute(text, item.value.span, evaluator.log):
+                yield Entry(("home",), value, item.span)
         elif not isinstance(value, Unknown):
             evaluator.log.add("NX0301", item.value.span, expected="a string", found=describe(value))
     elif isinstance(item, t.Assign):
