@@ -206,7 +206,7 @@ def test_settings_of_the_whole_environment_do_not_stand_in_a_role(tmp_path: Path
     assert error.code == "NX0709"
 
 
-@pytest.mark.parametrize("parameter", ['a="b c"', "a b", "a$b", "a`b", "a\\b", "a'b"])
+@pytest.mark.parametrize("parameter", ['a="b c"', "a=é", "a b", "a$b", "a`b", "a\\b", "a'b"])
 def test_kernel_parameters_that_cannot_be_handed_on(tmp_path: Path, parameter: str) -> None:
     text = f'"{parameter}"' if "'" in parameter else f"'{parameter}'"
     source = f'environment lab\nrole a {{\n  kernel-params "quiet", {text}\n}}\nrole b'
@@ -229,6 +229,17 @@ def test_the_longest_command_line(tmp_path: Path, settings: str, fits: int) -> N
     assert len(data["boot"]["kernel_params"]) == fits + 53
     (error,) = refused(source(fits + 1), tmp_path)
     assert (error.code, line_of(error)) == ("NX0704", 4)
+
+
+def test_a_postinstall_that_kadeploy_keeps_in_part(tmp_path: Path) -> None:
+    """kaenv3 of 3.3.11 joins commands with commas; an anonymous deployment hands them on as they are."""
+    for register, command, count in ((True, "x --net a,b", 1), (True, "x --net a", 0), (False, "x --net a,b", 0)):
+        more = f"register {str(register).lower()}"
+        settings = f'flavour g5k-image {{\n  {more}\n  postinstall "{command}"\n}}'
+        compilation = make.compiled(f"environment lab\n{settings}\nrole a\n", tmp_path)
+        found = [one for one in compilation.diagnostics if one.code == "NX0705"]
+        assert compilation.ok
+        assert [(line_of(one), "at its first comma" in one.notes[0]) for one in found] == [(4, True)] * count
 
 
 def test_parameters_of_another_flavour_do_not_count(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ SETTINGS: tuple[Setting, ...] = (
         "kernel parameters beside the role's own",
         several=True,
         pattern=PARAMETER,
-        expected="kernel parameters without blanks, quotes, $, ` and \\",
+        expected="kernel parameters in ASCII without blanks, quotes, $, ` and \\",
     ),
     Setting("home", "bool", "whether the nodes mount your home of the site, over NFS", default="false"),
 )
@@ -148,7 +148,7 @@ class Grid5000(Flavour):
             line = self.prefix(environment, role)
             for parameter in parameters(environment, role, self.name):
                 if not re.fullmatch(PARAMETER, parameter.text):
-                    said = f"`{parameter.text}` holds a blank, a quote, $, ` or \\, which cannot be handed on"
+                    said = f"`{parameter.text}` holds a blank, a quote, $, `, \\ or what is not ASCII, which cannot be handed on"
                     yield "kernel-params", parameter.span, "error", said
                     continue
                 line += f" {parameter.text}"

@@ -23,7 +23,10 @@ from nxcc.flavours.g5k import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nxcc.bundle import File
+    from nxcc.diagnostics.core import Span
     from nxcc.model.environment import Environment, Role
 
 EXTENSIONS = {"gzip": "gz", "bzip2": "bz2", "xz": "xz", "zstd": "zst"}
@@ -97,6 +100,16 @@ class G5kImage(Grid5000):
         if self._registered(environment):
             return RECORDED, f"Kadeploy keeps {RECORDED} of an environment that is registered"
         return LONGEST, f"Linux takes {LONGEST}, with the root= that Kadeploy adds"
+
+    def losses(self, environment: Environment) -> Iterator[tuple[str, Span, str, str]]:
+        """Also what Kadeploy makes of a description that it keeps."""
+        yield from super().losses(environment)
+        if self._registered(environment):
+            for settings in environment.settings:
+                for key, values, span in settings.values if settings.flavour == self.name else ():
+                    if key == "postinstall" and "," in str(values[0]):
+                        said = "Kadeploy 3.3.11 cuts a command at its first comma where it keeps it; `register false` does not"
+                        yield key, span, "warning", said
 
     def _registered(self, environment: Environment) -> bool:
         return flag_of(environment, self.name, "register")

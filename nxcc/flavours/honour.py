@@ -24,6 +24,7 @@ WORDS = {
     "kernel": "`kernel`",
     "kernel-params": "`kernel-params`",
     "links": "`link`",
+    "postinstall": "the whole `postinstall`",
     "ready": "`ready`",
     "after": "`after`",
     "secrets": "`secret`",

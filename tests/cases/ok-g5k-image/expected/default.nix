@@ -17,7 +17,7 @@ import ./nix/lib {
     g5k-image.name = "exp.1";
     g5k-image.filesystem = "xfs";
     g5k-image.compression = "bzip2";
-    g5k-image.postinstall = "g5k-postinstall --net nixos,traditional-names --fstab nfs";
+    g5k-image.postinstall = "g5k-postinstall --net nixos --fstab nfs";
     g5k-image.postinstall-archive = "http://public.grenoble.grid5000.fr/~alice/post.tar.xz";
     g5k-image.image-folder = "/home/alice/public/images";
     g5k-image.image-url = "http://public.grenoble.grid5000.fr/~alice/images/";
