@@ -229,12 +229,16 @@ def merged(
     Lists are joined, sets united, equal values kept once; whatever else meets becomes ``lib.mkMerge``.
     """
     found: dict[tuple[str, ...], v.Value] = {}
+    # What paths begin with: most of thousands need no look at the others.
+    beginnings: set[tuple[str, ...]] = set()
     for path, value in definitions:
-        _add(found, path, value)
+        _add(found, beginnings, path, value)
     return list(found.items())
 
 
-def _add(found: dict[tuple[str, ...], v.Value], path: tuple[str, ...], value: v.Value) -> None:
+def _add(
+    found: dict[tuple[str, ...], v.Value], beginnings: set[tuple[str, ...]], path: tuple[str, ...], value: v.Value
+) -> None:
     if path in found:
         found[path] = _joined(found[path], value)
         return
@@ -244,12 +248,13 @@ def _add(found: dict[tuple[str, ...], v.Value], path: tuple[str, ...], value: v.
             inner = v.Attributes((v.Entry(path[length:], value, _NOWHERE),))
             found[outer] = _joined(found[outer], inner)
             return
-    below = [other for other in found if other[: len(path)] == path]
+    below = [other for other in found if other[: len(path)] == path] if path in beginnings else []
     if not below:
         found[path] = value
+        beginnings.update(path[:length] for length in range(len(path)))
     elif isinstance(value, v.Attributes):
         for entry in value.entries:
-            _add(found, path + entry.path, entry.value)
+            _add(found, beginnings, path + entry.path, entry.value)
     else:
         # A value that is no set as written (`force { … }`, Nix) for what was set piece by piece before.
         pieces = tuple(v.Entry(other[len(path) :], found[other], _NOWHERE) for other in below)
