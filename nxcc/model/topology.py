@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from nxcc.diagnostics.core import Log, Span
     from nxcc.model.facts import Facts, Readers
 
+_SECRETS = "/run/nxcc/"
+
 
 class Topology:
     """The part of the BodyReader that reads them."""
@@ -101,6 +103,10 @@ class Topology:
         words = tuple(Entry((key,), word.text, word.span) for key, word in given if word)
         for directory, span in self.directories(statement.directory, "a shared directory") or ():
             if not absolute(directory, span, self.log):
+                continue
+            if f"{directory}/".startswith(_SECRETS) or _SECRETS.startswith(f"{directory}/"):
+                help = "the node's secrets are there"
+                self.log.add("NX0402", span, name=directory, what="a shared directory", help=help)
                 continue
             self.facts.shares.append(e.Share(directory, statement.read_only, span, self.only))
             read_only = (Entry(("readOnly",), True, span),) if statement.read_only else ()
