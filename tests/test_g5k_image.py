@@ -239,7 +239,7 @@ def test_a_postinstall_that_kadeploy_keeps_in_part(tmp_path: Path) -> None:
         compilation = make.compiled(f"environment lab\n{settings}\nrole a\n", tmp_path)
         found = [one for one in compilation.diagnostics if one.code == "NX0705"]
         assert compilation.ok
-        assert [(line_of(one), "at its first comma" in one.notes[0]) for one in found] == [(4, True)] * count
+        assert [(line_of(one), "to its first comma" in one.notes[0]) for one in found] == [(4, True)] * count
 
 
 def test_parameters_of_another_flavour_do_not_count(tmp_path: Path) -> None:

@@ -155,6 +155,48 @@ def test_another_cluster_in_the_source_is_another_table(lab: Lab) -> None:
     assert "3 more of cluster yeti" in done.stderr
 
 
+def test_another_build_is_deployed_without_being_asked_for(lab: Lab) -> None:
+    job = lab.job(1, 2, 3)
+    fine(lab("--job", job, "deploy"))
+    store = make.image(lab.folder / "store2", {"server": "loglevel=7", "agent": "loglevel=4"})
+    lab.builds(store)
+    fine(lab("build"))
+    assert "loglevel=7" in fine(lab("deploy")).stderr
+    assert len(lab.frontend.log("kadeploy3")) == 3
+
+
+def test_a_job_on_nodes_of_another_processor(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, make.lab().replace("cluster dahu; ", "", 1))
+    done = lab.frontend.run(
+        ["oarsub", "-t", "deploy", "-l", "{cluster='pyxis'}/host=2+{cluster='dahu'}/host=1", "sleep 1d"]
+    )
+    done = lab("--job", fine(done).stdout.strip().partition("=")[2], "deploy")
+    assert done.returncode == 2
+    assert "job 2101234 has nodes with aarch64 processors, and the environment is built for x86_64" in done.stderr
+
+
+def test_the_way_to_nodes_whose_names_have_no_site(lab: Lab) -> None:
+    nodes = lab.folder / "nodes"
+    nodes.write_text(f"dahu-1 server\n172.16.20.2 agent1\n{HOST.format(3)} agent2\n")
+    lab.frontend.program("hostname", "#!/bin/sh\necho grenoble.grid5000.fr\n")
+    lab("--nodes", str(nodes), "--timeout", "0", "provision")
+    said = fine(lab("ssh-config")).stdout
+    assert said.count("ProxyJump alice@access.grid5000.fr,alice@grenoble\n") == 3
+
+
+def test_what_a_node_says_does_nothing_to_the_terminal(lab: Lab) -> None:
+    job = lab.job(1, 2, 3)
+    fine(lab("--job", job, "deploy"))
+    programs = lab.frontend.folder / "nodes" / HOST.format(1) / "run/current-system/sw/bin"
+    for name in ("nxcc-ready", "journalctl"):
+        (programs / name).write_text("#!/bin/sh\nprintf 'n\\303\\251 \\033]0;x\\007 \\033[2J\\n'\nexit 1\n")
+    done = lab("--timeout", "4", "provision", "server")
+    assert done.returncode == 1
+    assert "né ]0;x [2J" in done.stderr
+    assert "   | né ]0;x [2J" in done.stderr
+    assert "\033" not in done.stderr + lab("status").stdout
+
+
 def test_a_job_that_ends_while_nodes_are_waited_for(lab: Lab) -> None:
     job = lab.job(1, 2, 3)
     fine(lab("image"))

@@ -143,17 +143,17 @@ class Grid5000(Flavour):
         nixpkgs = environment.nixpkgs
         if nixpkgs.span and nixpkgs.system not in ARCHITECTURES:
             yield "system", nixpkgs.span, "error", f"the clusters have {' or '.join(ARCHITECTURES)}"
-        most, why = self.longest(environment)
+        most, limit = self.longest(environment)
         for role in environment.roles:
             line = self.prefix(environment, role)
             for parameter in parameters(environment, role, self.name):
                 if not re.fullmatch(PARAMETER, parameter.text):
-                    said = f"`{parameter.text}` holds a blank, a quote, $, `, \\ or what is not ASCII, which cannot be handed on"
-                    yield "kernel-params", parameter.span, "error", said
+                    why = "a blank, a quote, $, `, \\ or more than ASCII, which cannot be handed on"
+                    yield "kernel-params", parameter.span, "error", f"`{parameter.text}` holds {why}"
                     continue
                 line += f" {parameter.text}"
                 if len(line.encode()) > most:
-                    said = f"with it the parameters of role {role.name} have {len(line.encode())} bytes; {why}"
+                    said = f"with it the parameters of role {role.name} have {len(line.encode())} bytes; {limit}"
                     yield "kernel-params", parameter.span, "error", said
                     break
 

@@ -108,7 +108,7 @@ class G5kImage(Grid5000):
             for settings in environment.settings:
                 for key, values, span in settings.values if settings.flavour == self.name else ():
                     if key == "postinstall" and "," in str(values[0]):
-                        said = "Kadeploy 3.3.11 cuts a command at its first comma where it keeps it; `register false` does not"
+                        said = "Kadeploy 3.3.11 keeps a command to its first comma; with `register false` it keeps none"
                         yield key, span, "warning", said
 
     def _registered(self, environment: Environment) -> bool:

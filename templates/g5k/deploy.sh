@@ -10,9 +10,8 @@ do_deploy() {
         say "then once more with the nodes that failed"
         return 0
     fi
-    for role in $roles; do
-        [ -s "$own/env/$role.yaml" ] || refuse "no description of $role is written yet: \`run image\` first"
-    done
+    # Another build is another image.
+    [ -n "$prepared" ] || prepare
     begin deploy
     need_ssh
     mkdir -p "$own/deployed" "$own/first"

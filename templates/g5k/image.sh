@@ -24,6 +24,7 @@ place_of_image() {
 }
 
 # Copies the image where it is read, and writes the descriptions to deploy.
+prepared=
 prepare() {
     need_build
     place=$(place_of_image)
@@ -41,6 +42,7 @@ prepare() {
     mkdir -p "$own/env"
     for role in $roles; do write_description "$role"; done
     finish
+    prepared=yes
 }
 
 copy_image() {

@@ -204,7 +204,7 @@ jump_node() {
 # NODE WORDS
 reason_of() {
     printf '%s\n' "$2"
-    printf '%s\n' "$2" | cut -c 1-200 >"$own/deploy/$1.reason"
+    printf '%s\n' "$2" | printable | cut -c 1-200 >"$own/deploy/$1.reason"
 }
 
 # Waits for the jumps; ends where the time is over.

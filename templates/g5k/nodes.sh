@@ -48,6 +48,16 @@ address_of() {
     getent ahostsv4 "$1" 2>/dev/null | sed -n '1s/[[:space:]].*//p'
 }
 
+# Refuses nodes of another processor than the build's, where OAR knows them: a job of the user's may have any.
+check_architecture() {
+    [ -z "$made" ] && command -v oarnodes >/dev/null || return 0
+    quoted_hosts=$(printf '%s\n' "$pairs" | sed -n "s/^.* .* \(.*\)\$/'\1'/p" | paste -s -d , -)
+    of=$(oarnodes -J --sql "network_address IN ($quoted_hosts)" 2>/dev/null | sed -n 's/.*"cpuarch" *: *"\([^"]*\)".*/\1/p' | sort -u)
+    for one in $of; do
+        [ "$one" = "$architecture" ] || refuse "$said has nodes with $one processors, and the environment is built for $architecture (\`system\`)"
+    done
+}
+
 # The table: NODE ROLE HOST ADDRESS, a line a node. First those whose host the user names, then those that want a cluster,
 # each the first of it that is free, then the others: the same hosts always give the same table.
 make_table() {
@@ -87,6 +97,7 @@ NODES
         done
         refuse "$said has too few nodes: $(job_hosts | tr '\n' ' ')"
     fi
+    check_architecture
     [ -z "$hosts" ] || say "these are not needed: $(printf '%s' "$hosts" | tr '\n' ' ')"
     # In the order of the source.
     table=$(while read -r node role _; do

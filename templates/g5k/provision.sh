@@ -59,7 +59,9 @@ laptop_config() {
     echo "# The nodes of $environment from outside of Grid'5000. For a file of your own: ssh -F FILE NODE"
     me=${USER:-$(id -un)}
     while read -r node _ host _; do
-        at_site=${host#*.}
+        # The name of a host in a list of the user's may have no site in it.
+        case $host in *.*.grid5000.fr) at_site=$host ;; *) at_site=host.${site:-$(hostname -d 2>/dev/null || echo SITE)} ;; esac
+        at_site=${at_site#*.}
         at_site=${at_site%.grid5000.fr}
         read -r type blob _ <"$own/host-keys/$node.pub"
         cat <<CONFIG
@@ -140,11 +142,14 @@ do_provision() {
     if [ ! -e "$own/ready" ]; then printf '%s %s\n' "$(now)" "$(clock)" >"$own/ready"; fi
 }
 
+# What a node says, without what a terminal would do.
+printable() { tr -d '\001-\010\013-\037\177'; }
+
 # Why a node is not further: NODE WORDS
 reason() {
     to=$1
     shift
-    printf '%s\n' "$*" | tail -n 1 | cut -c 1-200 >"$own/provision/$to.reason.new"
+    printf '%s\n' "$*" | tail -n 1 | printable | cut -c 1-200 >"$own/provision/$to.reason.new"
     mv -f -- "$own/provision/$to.reason.new" "$own/provision/$to.reason"
 }
 
@@ -267,7 +272,7 @@ not_provisioned() {
         find_line "$node"
         say "-- $node ($host): $(cat "$own/provision/$node.reason" 2>/dev/null || echo "no answer yet")"
         if [ -e "$own/provision/$node.named" ]; then
-            known "$node" "$node_path; journalctl --no-pager -q -b -p warning -n 5" </dev/null 2>/dev/null | sed 's/^/   | /' >&2 || :
+            known "$node" "$node_path; journalctl --no-pager -q -b -p warning -n 5" </dev/null 2>/dev/null | printable | sed 's/^/   | /' >&2 || :
         fi
         say "   log: $own/provision/$node.log; console: kaconsole3 -m $host"
     done
