@@ -104,6 +104,7 @@ def test_the_test_script_runs_on_the_nodes(tmp_path: Path) -> None:
     fine(lab("down"))
 
 
+@pytest.mark.slow
 def test_a_node_whose_kexec_leads_nowhere(lab: Lab) -> None:
     lab.frontend.scenario(no_kexec=[HOST.format(3)])
     fine(lab("reserve"))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 NAME = "g5k-ramdisk"
 LAUNCHERS = ("taktuk", "clush", "ssh")
 
