@@ -27,12 +27,12 @@ PROGRAMS = "host"
 CLOCK = ("-accel", "tcg", "-icount", "shift=3,sleep=off")
 
 
-def kernel() -> Path:
-    """The folder with vmlinuz, modules, and the list of these."""
+def kernel(modules: Sequence[str] = ("order",)) -> Path:
+    """The folder with vmlinuz, modules, and these lists of them."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = Path(os.environ.get("NXCC_TEST_CACHE") or f"{cache}/nxcc-tests") / "guest"
-    if not (folder / "order").exists():
-        missing(f"there is no kernel in {folder}: run tests/guest/setup.sh")
+    if not all((folder / order).exists() for order in modules):
+        missing(f"there is no such kernel in {folder}: run tests/guest/setup.sh")
     return folder
 
 
@@ -45,18 +45,23 @@ def boot(
     options: Sequence[str] = (),
     parameters: str = "",
     clock: Sequence[str] = CLOCK,
+    modules: Sequence[str] = ("order",),
+    within: Sequence[str] = (),
 ) -> list[str]:
     """What a guest says on its console while bash runs ``main``, line by line.
 
     ``programs`` are found in this machine's PATH and go along with their libraries, ``files`` are what lies at the
     given places. ``folder`` takes the initramfs and the console's log. ``options`` are added to QEMU's, ``parameters``
-    to the kernel's; ``clock`` are QEMU's options about time. Raises TimeoutExpired where the guest takes longer than
-    ``timeout`` seconds, CalledProcessError where QEMU fails.
+    to the kernel's; ``clock`` are QEMU's options about time. ``modules`` are setup.sh's lists of what is loaded;
+    ``within`` is a command that runs QEMU elsewhere, whose words follow its own. Raises TimeoutExpired where the guest
+    takes longer than ``timeout`` seconds, CalledProcessError where QEMU fails.
     """
     qemu = need("qemu-system-x86_64")
-    source = kernel()
+    source = kernel(modules)
     content = {"init": (HERE / "init").read_bytes(), "main": main.read_bytes(), **files}
-    for name in ["order", *(source / "order").read_text().split()]:
+    loaded = [name for order in modules for name in (source / order).read_text().split()]
+    content["modules/order"] = "".join(f"{name}\n" for name in loaded).encode()
+    for name in loaded:
         content[f"modules/{name}"] = (source / name).read_bytes()
     binaries = {need(name): f"{PROGRAMS}/{name}" for name in ["bash", *programs]} | {need("busybox"): "bin/busybox"}
     for path, place in binaries.items():
@@ -65,7 +70,7 @@ def boot(
             content[library.lstrip("/")] = Path(library).read_bytes()
     archive = folder / "initramfs"
     archive.write_bytes(b"".join(cpio(content)))
-    command = [qemu, *clock, "-m", "256", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
+    command = [*within, qemu, *clock, "-m", "256", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
     command += ["-kernel", str(source / "vmlinuz"), "-initrd", str(archive)]
     command += ["-append", f"console=ttyS0 quiet loglevel=3 panic=-1 {parameters}", *options]
     log = folder / "console"

@@ -109,9 +109,11 @@ def test_store_over_nfs(shell: str, tmp_path: Path) -> None:
     (tmp_path / "cmdline").write_text("init=/nix/store/x/init nxcc.store=10.0.0.1:/home/me/a=b:c quiet\n")
     root = tmp_path / "root"
     environment = {"PATH": os.environ["PATH"], "MOUNTED": str(tmp_path / "mounted")}
+    client = tmp_path / "nfs4_unique_id"
+    client.write_text("\n")
 
     def run(cmdline: Path) -> subprocess.CompletedProcess[str]:
-        command = [*shell.split(), "-c", RUN, str(MOUNT_STORE), str(root), str(cmdline)]
+        command = [*shell.split(), "-c", RUN, str(MOUNT_STORE), str(root), str(cmdline), str(tmp_path)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
 
     done = run(tmp_path / "cmdline")
@@ -123,6 +125,7 @@ def test_store_over_nfs(shell: str, tmp_path: Path) -> None:
     layers = f"lowerdir={root}/nix/.ro-store,upperdir={root}/nix/.rw-store/store,workdir={root}/nix/.rw-store/work"
     assert (tmp_path / "mounted").read_text().splitlines() == [*nfs, f"-t overlay -o {layers} overlay {root}/nix/store"]
     assert {path.name for path in (root / "nix").iterdir()} == {".ro-store", ".rw-store", "store"}
+    assert client.read_text() == Path("/proc/sys/kernel/random/boot_id").read_text()
 
     shutil.rmtree(root)
     (tmp_path / "empty").write_text("init=/nix/store/x/init\n")

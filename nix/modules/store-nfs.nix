@@ -51,7 +51,8 @@ in
             requiredBy = [ "initrd.target" ];
             before = [ "initrd.target" "initrd-find-nixos-closure.service" "shutdown.target" ];
             wants = [ "network-online.target" ];
-            after = [ "network-online.target" "sysroot.mount" ];
+            # The script tells the NFS client who it is.
+            after = [ "network-online.target" "sysroot.mount" "systemd-modules-load.service" ];
             conflicts = [ "shutdown.target" ];
             unitConfig = {
               DefaultDependencies = false;

@@ -3,6 +3,7 @@
 #
 #   $1   where stage 1 mounts the root; /nix/.rw-store is there
 #   $2   the command line: /proc/cmdline
+#   $3   parameters of the NFS client: /sys/module/nfs/parameters
 #
 # FOLDER holds what /nix/store is to hold. ADDRESS is an IP address: nothing resolves names in stage 1, and the mount
 # goes to the kernel as it stands, without nfs-utils.
@@ -22,6 +23,13 @@ case $nxcc_store in
 esac
 
 mkdir -p "$1/nix/.ro-store" "$1/nix/.rw-store/store" "$1/nix/.rw-store/work" "$1/nix/store"
+
+# To a server of NFS 4 clients are who they say they are, which is their host name: in stage 1 all nodes have the same,
+# and each would end what the others have open there. Before the first mount.
+if [ -e "${3:-/sys/module/nfs/parameters}/nfs4_unique_id" ]; then
+    read -r nxcc_boot </proc/sys/kernel/random/boot_id
+    echo "$nxcc_boot" >"${3:-/sys/module/nfs/parameters}/nfs4_unique_id"
+fi
 
 # Many nodes ask at once, and a switch may only just have opened the port.
 nxcc_tries=0

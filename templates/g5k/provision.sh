@@ -216,7 +216,8 @@ others_ready() {
     done
 }
 
-# The user's home of the site, from where the frontend has it: NODE
+# The user's home of the site, from where the frontend has it: NODE. To a server of NFS 4 clients are who they say they are,
+# which is their host name: another experiment's node of the same name would end what this one has open there.
 mount_home() {
     # shellcheck disable=SC2046 # source, three numbers, percent, place
     set -- "$1" $(df -P "$HOME" | sed -n 2p)
@@ -232,6 +233,8 @@ mount_home() {
     # shellcheck disable=SC2016 # for the node's shell
     known "$1" "$node_path; $(quoted sh -c 'mkdir -p "$3" && modprobe nfs 2>/dev/null
 if mountpoint -q "$3"; then exit 0; fi
+unique=/sys/module/nfs/parameters/nfs4_unique_id
+[ ! -e "$unique" ] || cat /proc/sys/kernel/random/boot_id >"$unique"
 for version in 4.2 4.1 4.0 3; do
     if mount -i -t nfs -o "vers=$version,nolock,addr=$1" "$2" "$3"; then exit 0; fi
 done

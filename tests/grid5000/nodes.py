@@ -166,6 +166,8 @@ if [ -n "$keeps" ]; then mount --bind "$node/shm" /dev/shm; else mount -t tmpfs 
 mount --bind "$node/ssh" /etc/ssh
 mount --bind "$node/boot_id" /proc/sys/kernel/random/boot_id
 mount --bind "$node/cmdline" /proc/cmdline
+# What a node tells its kernel's modules this machine's must not hear.
+mount -t tmpfs -o ro tmpfs /sys/module
 own=$node/root
 [ "$user" = root ] || own=$home
 export PATH="$node/bin:$PATH" HOME="$own" USER="$user" NODE="$node"
