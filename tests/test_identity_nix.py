@@ -203,6 +203,7 @@ let
         extraInputRules = value lib.types.lines "";
       } // %(more)s;
       warnings = value (lib.types.listOf lib.types.str) [ ];
+      assertions = value (lib.types.listOf lib.types.unspecified) [ ];
       networking.hostFiles = value (lib.types.listOf lib.types.str) [ ];
       networking.hostName = value lib.types.str "nixos";
       networking.usePredictableInterfaceNames = value lib.types.bool true;
