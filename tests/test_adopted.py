@@ -223,7 +223,7 @@ def test_shared_directories(options: dict[str, Any]) -> None:
     assert server["exports"] == '"/users" *(rw,no_subtree_check,no_root_squash,crossmnt,fsid=1)\n'
     assert client["mounts"] == {"/users": {"host": "server", "role": "server", "source": "/users"}}
     assert client["devices"]["/users"] == "server:/users"
-    # Once on the server, as it is where it is there already; nobody touches it on the client, where that would mount it.
+    # Once on the server, where it may be there already; nobody touches it on the client, where that would mount it.
     assert [rule for rule in server["rules"] if "/users" in rule] == ['d "/users" - - - -']
     assert not any("/users" in rule for rule in client["rules"])
 

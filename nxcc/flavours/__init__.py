@@ -27,6 +27,7 @@ BUILTIN: dict[str, tuple[str, str]] = {
     "execo": ("nxcc.flavours.execo", "Execo"),
 }
 
+
 def names() -> tuple[str, ...]:
     """The built-in flavours, in their order."""
     return tuple(BUILTIN)
