@@ -654,6 +654,10 @@ MISTAKES: tuple[tuple[str, tuple[str, ...]], ...] = (
             'NX0101 1:20 unexpected `{` | expected `after`, `before`, `=`, `needs`, `wants` or `with` | help: the script is a string: `on-boot NAME = """…"""`',
         ),
     ),
+    (
+        'role a { on-boot x with parted "ls" }',
+        ("NX0101 1:32 unexpected string | help: the script comes after `=`",),
+    ),
     ("role a { on docker ports 80 }", ("NX0101 1:20 unexpected `ports` | expected `,` or `{`",)),
     ("role a { on docker vm { } }", ("NX0101 1:20 unexpected `vm` | expected `,` or `{`",)),
     ("role a { when { } }", ("NX0101 1:19 unexpected `}` | expected `{`",)),

@@ -70,6 +70,8 @@ def _on_boot(p: Place, word: str) -> str:
         return "the text of a file is `= read(./…)`"
     if p.rest[:1] == "{":
         return 'the script is a string: `on-boot NAME = """…"""`'
+    if p.rest[:1] in ("'", '"'):
+        return "the script comes after `=`"
     if word and "UNIT" in p.accepts:
         return f"{_kind(word)}; `after ROLE` is a statement of its own"
     return ""
