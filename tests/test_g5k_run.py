@@ -576,6 +576,18 @@ def test_seconds_with_and_without_a_sign_and_never_octal(lab: Lab, given: tuple[
     assert "--timeout takes seconds" in lab("--timeout=99999999", "status").stderr
 
 
+def test_a_kadeploy_that_does_not_end_when_told_to(lab: Lab) -> None:
+    """Its client gives the server 120 s; here it has one."""
+    job = lab.job(1, 2, 3)
+    fine(lab("image"))
+    lab.frontend.program("kadeploy3", "#!/bin/sh\ntrap '' INT\nwhile :; do sleep 1; done\n")
+    real = need("timeout")
+    lab.frontend.program("timeout", f'#!/bin/sh\n[ "$1 $2" = "-k 150" ] || exit 9\nshift 2\nexec {real} -k 1 "$@"\n')
+    done = lab("--job", job, "--deploy-timeout", "1", "deploy")
+    assert done.returncode == 1
+    assert "and did not end when told to: its server may still deploy" in done.stderr
+
+
 def test_a_state_of_somebody_elses_is_refused(lab: Lab) -> None:
     """Where the bundle lies among others' files, one of them may have made it, with a configuration of ssh in it."""
     if os.getuid() != 0:
@@ -612,7 +624,7 @@ def test_one_at_a_time_and_an_interrupt_ends_kadeploy(lab: Lab) -> None:
     fine(lab("image"))
     lab.frontend.scenario(deploy_seconds=60)
     first = lab.start("--job", job, "deploy")
-    wait_for(lambda: len(list(lab.own.glob("deploy/*.first.log"))) == 2 and len(lab.frontend.log("kadeploy3")) == 2)
+    wait_for(lambda: len(lab.frontend.deployments()) == 2)
     done = lab("deploy")
     assert done.returncode == 2
     assert "another run is at work on this bundle" in done.stderr
@@ -622,7 +634,7 @@ def test_one_at_a_time_and_an_interrupt_ends_kadeploy(lab: Lab) -> None:
     first.stderr.read()  # to its end: nothing that it started holds it
     lab.frontend.scenario()
     # Kadeploy was told: no node stays in the deployment that was ended.
-    wait_for(lambda: (lab.frontend.folder / "deployments.json").read_text() == "{}", 10)
+    wait_for(lambda: not lab.frontend.deployments(), 10)
     assert "once more" not in fine(lab("deploy")).stderr
 
 

@@ -80,11 +80,11 @@ one_round() {
         status=$(cat "$own/deploy/$role.status" 2>/dev/null || echo 1)
         if [ "$status" -ne 0 ] && [ ! -s "$own/deploy/$role.ok" ] && [ ! -s "$own/deploy/$role.ko" ]; then
             # Nothing was deployed: the description, the rights, the server, or no end.
-            if [ "$status" -eq 124 ]; then
-                say "-- $role: kadeploy3 took more than $deploy_timeout s (--deploy-timeout)"
-            else
-                say "-- $role: kadeploy3 exits $status"
-            fi
+            case $status in
+            124) say "-- $role: kadeploy3 took more than $deploy_timeout s (--deploy-timeout)" ;;
+            137) say "-- $role: kadeploy3 took more than $deploy_timeout s (--deploy-timeout), and did not end when told to: its server may still deploy" ;;
+            *) say "-- $role: kadeploy3 exits $status" ;;
+            esac
             tail -n 5 "$log" | sed 's/^/   | /' >&2
             refused="$refused $role"
             continue
@@ -111,7 +111,8 @@ kadeploy() {
     if [ -n "$dry" ]; then
         act "$@"
     else
-        exec timeout -s INT "$deploy_timeout" "$@"
+        # After an interrupt the client tells the server to stop, and waits up to 120 s for its answer.
+        exec timeout -k 150 -s INT "$deploy_timeout" "$@"
     fi
 }
 

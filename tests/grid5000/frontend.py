@@ -71,6 +71,11 @@ class Frontend:
     def site(self) -> Site:
         return Site(str(self.folder))
 
+    def deployments(self) -> dict[str, Any]:
+        """What Kadeploy's server is at."""
+        with self.site.locked():
+            return self.site.deployments()
+
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a login on the frontend."""
         drop = ("NXCC_", "OAR", "SSH_", "G5K_")

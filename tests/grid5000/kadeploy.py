@@ -214,6 +214,15 @@ def _take(site: Site, nodes: list[str], seconds: float) -> list[str]:
 
     The client tells the server to stop at SIGINT alone: at any other end of it the deployment goes on.
     """
+
+    def stop(*_: Any) -> None:
+        # Ruby runs no trap within a trap, and `timeout` sends its signal twice: to its child and to its group.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print("\nSIGINT trapped")
+        sys.stdout.flush()
+        _give_back(site)
+        os._exit(1)
+
     with site.locked():
         running = _running(site)
         nodes = [node for node in nodes if not any(node in entry["nodes"] for entry in running.values())]
@@ -221,15 +230,8 @@ def _take(site: Site, nodes: list[str], seconds: float) -> list[str]:
             fail("No element has been modified (error #14)\nAll the nodes have been discarded ...")
         running[str(os.getpid())] = {"nodes": nodes, "until": time.time() + seconds + 30}
         _note(site, running)
-
-    def stop(*_: Any) -> None:
-        print("\nSIGINT trapped")
-        sys.stdout.flush()
-        _give_back(site)
-        os._exit(1)
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return nodes
 
 
@@ -241,12 +243,7 @@ def _give_back(site: Site) -> None:
 
 
 def _running(site: Site) -> dict[str, Any]:
-    try:
-        with open(os.path.join(site.folder, "deployments.json"), encoding="utf-8") as file:
-            running = json.load(file)
-    except FileNotFoundError:
-        running = {}
-    return {number: entry for number, entry in running.items() if entry["until"] > time.time()}
+    return {number: entry for number, entry in site.deployments().items() if entry["until"] > time.time()}
 
 
 def _note(site: Site, running: dict[str, Any]) -> None:

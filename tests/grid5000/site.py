@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -97,10 +98,23 @@ class Site:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One program at a time changes the state."""
-        with open(os.path.join(self.folder, ".lock"), "w", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        """One program at a time changes the state, and what it does at an interrupt can take the lock once more."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            with open(os.path.join(self.folder, ".lock"), "w", encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def deployments(self) -> dict[str, Any]:
+        """What Kadeploy's server is at: the client's process -> its nodes, and when the server would end by itself."""
+        try:
+            with open(os.path.join(self.folder, "deployments.json"), encoding="utf-8") as file:
+                found: dict[str, Any] = json.load(file)
+        except FileNotFoundError:
+            found = {}
+        return found
 
     def log(self, program: str, arguments: list[str], **more: Any) -> None:
         """What tests ask about afterwards: one JSON object a line."""
