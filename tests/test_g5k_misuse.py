@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import g5k_environments as make
@@ -15,7 +17,6 @@ from tools import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -136,6 +137,11 @@ def test_a_state_that_was_moved_or_copied_has_connections_of_its_own(tmp_path: P
     # Its end is not the other's.
     fine(lab.frontend.run([copied, "down", "--all"]))
     assert fine(lab("ssh", "server", "hostname")).stdout == "server\n"
+    # A system that removes what is old in /tmp may take a link alone.
+    (Path(sockets.strip()) / "id_ed25519").unlink()
+    assert fine(lab("ssh", "server", "hostname")).stdout == "server\n"
+    assert (Path(sockets.strip()) / "id_ed25519").readlink() == lab.own / "id_ed25519"
+    assert (lab.own / "sockets").read_text() == sockets
     # Moved, and cleaned up by a system that removes what is old in /tmp.
     shutil.rmtree(sockets.strip())
     shutil.move(lab.frontend.home / "lab", other.with_name("moved"))
@@ -143,6 +149,22 @@ def test_a_state_that_was_moved_or_copied_has_connections_of_its_own(tmp_path: P
     moved = str(other.with_name("moved") / "g5k-image/run")
     assert fine(lab.frontend.run([moved, "ssh", "server", "hostname"])).stdout == "server\n"
     fine(lab.frontend.run([moved, "down", "--all"]))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_the_folder_of_connections_is_that_of_who_calls_sudo(lab: Lab) -> None:
+    job = lab.job(1, 2, 3)
+    fine(lab("image"))
+    fine(lab("--job", job, "deploy"))
+    fine(lab("provision", "server"))
+    sockets = Path((lab.own / "sockets").read_text().strip())
+    # Nobody's: root does not take it, but for whom it works.
+    os.chown(sockets, 65534, 65534)
+    fine(lab("ssh", "server", "true", SUDO_UID="65534"))
+    assert (lab.own / "sockets").read_text().strip() == str(sockets)
+    fine(lab("ssh", "server", "true"))
+    assert (lab.own / "sockets").read_text().strip() != str(sockets)
+    shutil.rmtree(sockets)
 
 
 def test_another_cluster_in_the_source_is_another_table(lab: Lab) -> None:

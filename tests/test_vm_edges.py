@@ -116,6 +116,16 @@ def test_a_copy_of_the_state_has_sockets_of_its_own(single: Path, state: Path, t
     assert not os.path.exists(first)
 
 
+def test_a_link_that_a_cleaner_took_comes_back(single: Path, state: Path, tmp_path: Path) -> None:
+    """The sockets of nodes that run stay where they are."""
+    up_with(single, tmp_path, "9.0.0")
+    sockets = (state / "sockets").read_text().strip()
+    os.unlink(f"{sockets}/id_ed25519")
+    up_with(single, tmp_path, "9.0.0", again=True)
+    assert (state / "sockets").read_text().strip() == sockets
+    assert os.readlink(f"{sockets}/id_ed25519") == str(state / "id_ed25519")
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 @pytest.mark.parametrize("link", [False, True])
 def test_a_state_of_another_user_is_not_used(single: Path, state: Path, tmp_path: Path, link: bool) -> None:

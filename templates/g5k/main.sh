@@ -116,7 +116,7 @@ do_down() {
 }
 
 remove_links() {
-    if sockets_hold; then act rm -rf -- "$sockets" "$own/sockets"; fi
+    if own_sockets; then act rm -rf -- "$sockets" "$own/sockets"; fi
 }
 
 case $command in

@@ -1,25 +1,5 @@
 # --- provision: names, nodes file and secrets over ssh, then the roles' own units in order ---
 
-# Sets sockets: a folder for sockets and links whose path is short (108 bytes end a socket's) and of plain characters.
-# Not in the state, which is on NFS here.
-find_sockets() {
-    if ! sockets_hold; then
-        sockets=$(mktemp -d /tmp/nxcc.XXXXXX) || die "cannot make a folder in /tmp"
-        printf '%s\n' "$sockets" >"$own/sockets"
-    fi
-    for file in id_ed25519 known_hosts first; do
-        [ -L "$sockets/$file" ] || ln -s "$own/$file" "$sockets/$file"
-    done
-}
-
-# Whether there is such a folder, and of this state: not of one that was moved, or copied from another bundle's. In a place
-# where others may write, a folder that was removed could be another's by now.
-sockets_hold() {
-    sockets=$(cat "$own/sockets" 2>/dev/null || :)
-    [ -n "$sockets" ] && [ -n "$(find "$sockets" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)" ] &&
-        [ "$(readlink "$sockets/id_ed25519")" = "$own/id_ed25519" ]
-}
-
 # The public keys that may log in as root: this bundle's own, and the user's.
 gather_keys() {
     make_key
@@ -42,7 +22,7 @@ ready_ssh() {
     gather_keys
     # shellcheck disable=SC2046 # names
     make_host_keys $(printf '%s\n' "$nodes" | cut -d ' ' -f 1)
-    find_sockets
+    find_sockets id_ed25519 known_hosts first
     open_turns
     while read -r node _ host _; do
         ssh_host "$node" "$host" 22 "$sockets"
@@ -290,7 +270,7 @@ find_node() {
     [ -n "$dry" ] || [ -s "$own/table" ] || need_job
     find_job
     need_table
-    [ -n "$dry" ] || { [ -s "$own/ssh_config" ] && sockets_hold; } || ready_ssh
+    [ -n "$dry" ] || { [ -s "$own/ssh_config" ] && own_sockets && [ -L "$sockets/id_ed25519" ]; } || ready_ssh
     find_line "$1"
     node=$1
 }
@@ -300,7 +280,7 @@ reach() {
     if [ -e "$own/provision/$node.named" ] || [ -n "$dry" ]; then
         act ssh -F "$own/ssh_config" "$node" "$@"
     else
-        find_sockets
+        find_sockets id_ed25519 known_hosts first
         newcomer "$node" "$@"
     fi
 }

@@ -34,6 +34,27 @@ new_key() {
     mv -f -- "$1.new.pub" "$1.pub"
 }
 
+# Sets sockets: a folder whose path is short (108 bytes end a socket's) and of plain characters, with links to FILES of the
+# state. Not in the state, which may be on NFS, nor $XDG_RUNTIME_DIR, which goes when the user logs out: FILE…
+find_sockets() {
+    if ! own_sockets; then
+        sockets=$(mktemp -d /tmp/nxcc.XXXXXX) || die "cannot make a folder in /tmp"
+        printf '%s\n' "$sockets" >"$own/sockets"
+    fi
+    for file; do
+        [ -L "$sockets/$file" ] || ln -s "$own/$file" "$sockets/$file"
+    done
+}
+
+# Sets sockets; whether that folder is still there, and this state's: in a place where others may write, one that was
+# removed could be another's by now, and a copy of the state names the folder of what it was copied from. Who cleans /tmp may take a link alone.
+own_sockets() {
+    { read -r sockets <"$own/sockets"; } 2>/dev/null || sockets=
+    [ -n "$sockets" ] || return 1
+    [ -n "$(find "$sockets" -prune -type d \( -user "$user" -o -user "${SUDO_UID:-$user}" \) -perm 700 2>/dev/null)" ] || return 1
+    case $(readlink "$sockets/id_ed25519") in '' | "$own/id_ed25519") ;; *) return 1 ;; esac
+}
+
 # A node's part of ssh_config: NODE ADDRESS PORT, and LINKS, a folder whose path is short and of plain characters, where
 # id_ed25519 and known_hosts are links: ssh_config has no quoting that takes any path.
 ssh_host() {

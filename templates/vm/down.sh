@@ -13,7 +13,7 @@ do_down() {
             [ ! -d "$folder" ] || { folder=${folder%/} && targets="$targets ${folder##*/}"; }
         done
     fi
-    find_sockets_again
+    own_sockets || sockets=
     if [ -n "$dry" ]; then
         for node in $targets; do
             if alive "$node"; then say "stop $node (process $pid)"; fi
@@ -38,11 +38,6 @@ do_down() {
     rm -rf -- "$own/node" "$own/ready" "$own/ports" "$own/sockets" "$own/settings" "$own/ssh_config" "$own/elsewhere" \
         "$own/deployed.json"
     [ -z "$all" ] || forget_state
-}
-
-find_sockets_again() {
-    sockets=$(cat "$own/sockets" 2>/dev/null || :)
-    own_sockets || sockets=
 }
 
 # Those of the targets that run: as names, and the paths of their monitors.

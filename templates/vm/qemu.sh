@@ -75,27 +75,6 @@ kvm_works() {
     [ "$why" = works ]
 }
 
-# Sets sockets: a folder for sockets and links whose path is short (108 bytes end a socket's) and of plain characters.
-find_sockets() {
-    { read -r sockets <"$own/sockets"; } 2>/dev/null || sockets=
-    if ! own_sockets; then
-        # Not $XDG_RUNTIME_DIR, which goes when the user logs out.
-        sockets=$(mktemp -d /tmp/nxcc.XXXXXX) || die "cannot make a folder in /tmp"
-        printf '%s\n' "$sockets" >"$own/sockets"
-    fi
-    for file in id_ed25519 known_hosts; do
-        [ -L "$sockets/$file" ] || ln -s "$own/$file" "$sockets/$file"
-    done
-}
-
-# Whether the folder is still there, and this bundle's: in a place where others may write, one that was removed could be
-# another's by now, and a copy of the state names the folder of what it was copied from.
-own_sockets() {
-    [ -n "$sockets" ] || return 1
-    [ -n "$(find "$sockets" -prune -type d \( -user "$user" -o -user "${SUDO_UID:-$user}" \) -perm 700 2>/dev/null)" ] || return 1
-    case $(readlink "$sockets/id_ed25519") in '' | "$own/id_ed25519") ;; *) return 1 ;; esac
-}
-
 # The network between the nodes: a multicast group and port on the loopback device, and bytes of their MACs, all random,
 # so that two bundles or two users never meet. Sets network and mac.
 choose_network() {

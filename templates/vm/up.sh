@@ -35,7 +35,7 @@ NODES
     make_host_keys $wanted
     make_secrets
     keep_ports
-    find_sockets
+    find_sockets id_ed25519 known_hosts
     choose_accel
     choose_network
     write_settings
