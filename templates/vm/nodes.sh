@@ -90,6 +90,15 @@ panicked() {
     { tail -n 5 "$own/node/$1/console.log" | grep -qaF 'end Kernel panic'; } 2>/dev/null
 }
 
+# The lines of a console with which a kernel ends: they stand there even where a role's kernel is quiet.
+endings='Kernel panic - not syncing|reboot: Restarting system'
+
+# Prints how often a node's kernel has ended since the start of its QEMU: NODE
+count_endings() {
+    count=$(grep -acE "$endings" "$own/node/$1/console.log" 2>/dev/null) || :
+    echo "${count:-0}"
+}
+
 # Asks all nodes that run whether they are ready, but some, at once; lines NODE STATUS, 255 and 124 where there is no
 # answer: NODES
 ask_nodes() {

@@ -107,6 +107,7 @@ bring_up() {
         alive "$1" || :
     fi
     begun_at=$(clock)
+    before=$(count_endings "$1")
     told=
     # A `run` that is killed by force cannot end this.
     while kill -0 "$pid" 2>/dev/null && kill -0 $$ 2>/dev/null; do
@@ -124,6 +125,12 @@ bring_up() {
         fi
         if panicked "$1"; then
             printf '%s failed its kernel panicked\n' "$1" >&3
+            return 0
+        fi
+        # Once may be meant, or be mended by it.
+        times=$(($(count_endings "$1") - before))
+        if [ "$times" -ge 3 ]; then
+            printf '%s loops it panics or reboots again and again, %s times by now\n' "$1" "$times" >&3
             return 0
         fi
         said=$(printf '%s' "$said" | tail -n 1 | cut -c 1-200)
@@ -164,6 +171,8 @@ wait_ready() {
             start_possible
             ;;
         failed) not_ready "$node" "$words" ;;
+        # By now it may be far in its next start.
+        loops) not_ready "$node" "$words" "$endings" ;;
         tick) [ "$(clock)" -lt "$deadline" ] || not_ready "" "not ready within $1 s (--timeout)" ;;
         esac
     done
@@ -180,7 +189,8 @@ gather_ssh() {
     mv -f -- "$own/ssh_config.new" "$own/ssh_config"
 }
 
-# Shows what the nodes that are not ready say last, and ends: NODE or "" for all that have not finished, WHAT
+# Shows what the nodes that are not ready say last, and ends: NODE or "" for all that have not finished, WHAT [PATTERN], that
+# of the last line to show
 not_ready() {
     gather_ssh
     culprits=$1
@@ -197,9 +207,16 @@ not_ready() {
             ;;
         esac
         [ ! -s "$own/node/$node/reason" ] || say "   $(cat "$own/node/$node/reason")"
-        [ ! -s "$own/node/$node/console.log" ] || console_lines "$node" | tail -n 12 | sed 's/^/   | /' | lines >&2
+        [ ! -s "$own/node/$node/console.log" ] || last_lines "$node" "${3:-}" | sed 's/^/   | /' | lines >&2
     done
     die "not all nodes are ready; they are left as they are: \`run logs NODE\`, \`run console NODE\`, \`run down\`"
+}
+
+# The last of what a node wrote on its console, or of that up to the last line of a PATTERN: NODE PATTERN
+last_lines() {
+    last=
+    [ -z "$2" ] || last=$(console_lines "$1" | grep -nE "$2" | tail -n 1 | cut -d : -f 1)
+    console_lines "$1" | sed -n "1,${last:-\$}p" | tail -n 12
 }
 
 # Standard input, the last line ended too.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clusters import within
+from guests import cpio
 from machines import Role
 
 if TYPE_CHECKING:
@@ -181,6 +182,38 @@ def test_panic(pair: Bundle, other: Path) -> None:
     assert re.fullmatch("-- node web[12]: its kernel panicked", next(line for line in said if line.startswith("-- ")))
     assert any("end Kernel panic - not syncing: VFS: Unable to mount root fs" in line for line in said)
     assert within(60, lambda: set(pair.states().values()) == {"panicked"})
+
+
+def test_panics_again_and_again(pair: Bundle, other: Path) -> None:
+    """A kernel that panics and starts anew is not waited for either; what it said before its end is shown."""
+    (other / "pairs" / "1" / "initrd").write_bytes(b"no archive")
+    with (other / "roles" / "web" / "cmdline").open("r+") as file:
+        parameters = file.read().strip()
+        file.seek(0)
+        file.write(f"{parameters} panic=1\n")
+    assert "Kernel panic - not syncing: VFS: Unable to mount root fs" in looping(pair, other)
+
+
+def test_reboots_again_and_again(pair: Bundle, other: Path) -> None:
+    """As where a unit that the boot needs has FailureAction=reboot."""
+    init = (
+        b"#!/bin/busybox sh\n/bin/busybox mount -t devtmpfs dev /dev\necho no way >/dev/ttyS0\n/bin/busybox reboot -f\n"
+    )
+    with (other / "pairs" / "1" / "initrd").open("ab") as initrd:
+        initrd.writelines(cpio({"init": init}))
+    said = looping(pair, other)
+    assert re.search("^   [|] no way\n   [|] .*reboot: Restarting system$", said, re.MULTILINE), said
+
+
+def looping(pair: Bundle, result: Path) -> str:
+    """What `up` says of nodes that never stay; its last line of the console is one with which a kernel ends."""
+    done = pair.run("up", "--timeout", "600", NXCC_RESULT=str(result), timeout=700)
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    what = next(line for line in said if line.startswith("-- "))
+    assert re.fullmatch("-- node web[12]: it panics or reboots again and again, [0-9]+ times by now", what), said
+    assert re.search("Kernel panic - not syncing|reboot: Restarting system", said[-2]), said
+    return done.stderr
 
 
 def test_too_little_memory(pair: Bundle, other: Path) -> None:
