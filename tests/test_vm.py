@@ -412,16 +412,19 @@ def test_a_result_that_is_not_this_bundles(odd: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_run_is_refused_and_a_dead_ones_lock_is_not(odd: Path) -> None:
-    lock = odd.parent.with_name(f"{odd.parent.name}.state") / "vm-ramdisk/lock"
-    lock.mkdir(parents=True)
-    (lock / "pid").write_text(f"{os.getpid()}\n")
+    state = odd.parent.with_name(f"{odd.parent.name}.state") / "vm-ramdisk"
+    state.mkdir(parents=True)
+    lock = state / f"lock.{os.getpid()}.1.{os.uname().nodename}"
+    lock.touch()
     done = run(odd / "run", "down")
     assert done.returncode == 2
-    assert f"another run is at work on this bundle (process {os.getpid()})" in done.stderr
-    (lock / "pid").write_text("999999999\n")
+    who = f"process {os.getpid()} on {os.uname().nodename}"
+    assert f"another run is at work on this bundle ({who}); if it is gone, remove {lock}\n" in done.stderr
+    assert list(state.glob("lock.*")) == [lock]
+    lock.rename(state / f"lock.999999999.1.{os.uname().nodename}")
     done = run(odd / "run", "down")
     assert (done.returncode, done.stderr) == (0, "removing the lock of process 999999999, which is gone\n")
-    assert not lock.exists()
+    assert not list(state.glob("lock.*"))
 
 
 def test_another_process_with_the_number_of_a_node_is_left_alone(odd: Path) -> None:

@@ -125,30 +125,30 @@ forget_state() {
     fi
 }
 
-# One at a time: a second `run` that would change the same nodes is refused.
+# One at a time, on all machines that have this folder: a second `run` that would change the same nodes is refused. Each
+# writes a file of its own and then looks for others, so that of two at least the later one sees the other. What a process
+# left that is gone is nobody's, and does no harm whoever removes it.
+locked=
 lock() {
     [ -z "$dry" ] || return 0
-    if ! mkdir "$own/lock" 2>/dev/null; then
-        [ -d "$own/lock" ] || die "cannot write in $own: no space left?"
-        holder=$(cat "$own/lock/pid" 2>/dev/null || :)
-        if [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null || ! take_over "$holder"; then
-            refuse "another run is at work on this bundle (process ${holder:-unknown}); if not, remove $own/lock"
+    here_is=$(uname -n)
+    # No two runs have the same, also where a process has the number of an earlier one.
+    locked=$own/lock.$$.$(date +%s).$here_is
+    { echo >"$locked"; } 2>/dev/null || die "cannot write in $own: no space left?"
+    for other in "$own"/lock.*; do
+        [ "$other" != "$locked" ] || continue
+        holder=${other##*/lock.}
+        process=${holder%%.*}
+        if [ "${holder#*.*.}" != "$here_is" ] || kill -0 "$process" 2>/dev/null; then
+            refuse "another run is at work on this bundle (process $process on ${holder#*.*.}); if it is gone, remove $other"
         fi
-        say "removing the lock of process $holder, which is gone"
-    fi
-    locked=yes
-    echo $$ 2>/dev/null >"$own/lock/pid" || die "cannot write in $own: no space left?"
-}
-
-# Of several that meet the lock of a process that is gone, one can make this folder. The lock that a slower one of them
-# looks at by then may be a third's: PROCESS
-take_over() {
-    mkdir "$own/lock/after-$1" 2>/dev/null && [ "$(cat "$own/lock/pid" 2>/dev/null)" = "$1" ]
+        if [ -e "$other" ]; then say "removing the lock of process $process, which is gone"; fi
+        rm -f -- "$other"
+    done
 }
 
 # Processes that end with this one, and whether it waits until they have.
 children='' patient=''
-locked=
 cleanup() {
     # A second Ctrl-C does not stop it half way.
     trap '' INT TERM HUP
@@ -160,7 +160,7 @@ cleanup() {
             while kill "$child" 2>/dev/null; do pause; done
         done
     fi
-    [ -z "$locked" ] || rm -rf "$own/lock"
+    [ -z "$locked" ] || rm -f -- "$locked"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
