@@ -94,10 +94,10 @@ def test_a_node_that_does_not_become_ready_is_named(bundle: Callable[..., Bundle
         )
     )
     started = time.monotonic()
-    done = made.run("up", "--timeout", "9")
-    assert time.monotonic() - started < 30
+    done = made.run("up", "--timeout", "20")
+    assert time.monotonic() - started < 60
     assert done.returncode == 1
-    assert "-- node bad: not ready within 9 s" in done.stderr
+    assert "-- node bad: not ready within 20 s" in done.stderr
     assert "not ready: nothing listens on port 81" in done.stderr
     assert "-- node later" in done.stderr
     assert "not started: it comes after nodes that are not ready" in done.stderr
@@ -185,9 +185,12 @@ def test_an_interrupted_up_can_be_run_again(bundle: Callable[..., Bundle]) -> No
     made = bundle(make.environment("again", make.role("server", ready=(make.ready("port", "80"),)), make.role("b")))
     command = [str(made.script), "up"]
     started = subprocess.Popen(command, env={**made.engine.environment(), **made.images}, stderr=subprocess.DEVNULL)
-    time.sleep(2.5)
+    project = made.state / "docker" / "project"
+    while not (project.exists() and project.read_text() and made.left(made.project)):
+        assert started.poll() is None
+        time.sleep(0.1)
     started.terminate()
-    assert started.wait(timeout=10) == 143
+    assert started.wait(timeout=60) == 143
     assert not (made.state / "docker" / "lock").exists()
     made.up()
 
