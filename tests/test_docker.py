@@ -144,6 +144,26 @@ def test_order_by_health_and_mount_implies_after() -> None:
     assert services["db2"]["volumes"][1:] == []
 
 
+def test_a_shared_tmp_is_no_tmpfs() -> None:
+    made = make.environment(
+        "tmp",
+        make.role("db", 2, shares=(make.share("/tmp"),)),
+        make.role("web", mounts=(make.mount("/tmp", "db", "/tmp"),)),
+        make.role("other", mounts=(make.mount("/tmp/db", "db", "/tmp"),)),
+        make.role("machine", mounts=(make.mount("/tmp", "db", "/tmp")._replace(only=("vm",)),)),
+    )
+    services = compose(made)["services"]
+    tmpfs = {name: [line.split(":")[0] for line in one["tmpfs"]] for name, one in services.items()}
+    own = ["/run", "/run/wrappers", "/run/nxcc/host"]
+    assert [name for name, places in tmpfs.items() if places == own] == ["db1", "web"]
+    assert all("/tmp" in tmpfs[name] for name in ("db2", "other", "machine"))
+    assert [v["target"] for name in ("db1", "web", "other") for v in services[name]["volumes"][1:]] == [
+        "/tmp",
+        "/tmp",
+        "/tmp/db",
+    ]
+
+
 def test_ports_count_up_on_a_counted_role() -> None:
     made = make.environment(
         "ports", make.role("web", 2, publish=(make.publish(8080, 80), make.publish(53, 53, "0.0.0.0", "udp")))

@@ -12,7 +12,10 @@ from nxcc.flavours.base import Flavour, Setting, script, secret_files, secrets_o
 from nxcc.model.environment import holds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nxcc.bundle import File
+    from nxcc.diagnostics.core import Span
     from nxcc.model.environment import Environment, Node, Role, Share
 
 NAME = "docker"
@@ -79,6 +82,15 @@ class Docker(Flavour):
         "trust": ("warning", "on the engine's network, nodes reach each other at every port"),
     }
 
+    def losses(self, environment: Environment) -> Iterator[tuple[str, Span, str, str]]:
+        """Directories at places that come with a node's image, or are the engine's."""
+        for role in environment.roles:
+            directories = (("shares", role.shares), ("mounts", role.mounts))
+            for kind, facts in directories:
+                for fact in facts:
+                    if holds(fact, NAME) and (place := _taken(fact.directory)):
+                        yield kind, fact.span, "error", f"{place} is made with each container: a volume would hide it"
+
     def plan(self, environment: Environment) -> list[File]:
         """docker-compose.yml, a file for each cgroup case, .env, the nodes' names, and ``run``."""
         from nxcc.bundle import File
@@ -96,6 +108,13 @@ class Docker(Flavour):
         files.append(File("docker/nodes", _nodes(environment).encode()))
         files.append(File("docker/run", _run(environment).encode(), executable=True))
         return files
+
+
+def _taken(directory: str) -> str:
+    """The one of these places that a directory is, has in it, or is in; "" for none."""
+    places = ("/nix/store", "/nxcc", "/run/wrappers")
+    below = (place for place in places if f"{directory}/".startswith(f"{place}/") or place.startswith(f"{directory}/"))
+    return next(below, "")
 
 
 _ENV = """\
@@ -141,8 +160,9 @@ def _shares(role: Role) -> list[Share]:
 
 
 def _compose(environment: Environment) -> dict[str, Any]:
+    named = volumes(environment)
     services = {
-        node.name: _service(environment, role, node, index)
+        node.name: _service(environment, role, node, index, named)
         for role in environment.roles
         for index, node in enumerate(role.nodes)
     }
@@ -150,7 +170,6 @@ def _compose(environment: Environment) -> dict[str, Any]:
     data: dict[str, Any] = {"name": f"${{NXCC_PROJECT:-{environment.name.lower()}}}", **extensions}
     data["services"] = services
     data["networks"] = {"nodes": _network(environment)}
-    named = volumes(environment)
     if named:
         data["volumes"] = {name: {} for name in named.values()}
     used = {name for role in environment.roles for name in secrets_of(role, NAME)}
@@ -165,8 +184,10 @@ def _compose(environment: Environment) -> dict[str, Any]:
     return data
 
 
-def _service(environment: Environment, role: Role, node: Node, index: int) -> dict[str, Any]:
-    """One node: everything about it, not yet split into what others have too."""
+def _service(
+    environment: Environment, role: Role, node: Node, index: int, named: dict[tuple[str, str], str]
+) -> dict[str, Any]:
+    """One node: everything about it, not yet split into what others have too; ``named`` are all volumes."""
     from nxcc.emit.yaml import compose_escape
 
     host_store = setting(environment, NAME, "store", "image") == "host"
@@ -187,10 +208,15 @@ def _service(environment: Environment, role: Role, node: Node, index: int) -> di
     service["cap_add"] = ["SYS_ADMIN", "NET_ADMIN"] if linked else ["SYS_ADMIN"]
     # Hosts with AppArmor would refuse every mount in a node, whatever its capabilities; others take no notice.
     service["security_opt"] = ["apparmor=unconfined"]
+    # The first node's directory is the one that others mount, as with NFS; its siblings keep their own.
+    shared = _shares(role) if index == 0 else []
+    mounts = {mount.directory: mount for mount in role.mounts if holds(mount, NAME)}
+    # Of a volume and a tmpfs at one place the engine takes the tmpfs, and says nothing.
+    has_tmp = "/tmp" in mounts or any(share.directory == "/tmp" for share in shared)
     service["tmpfs"] = [
         "/run:mode=755",
         "/run/wrappers:exec,suid,mode=755",
-        "/tmp:exec,mode=1777",
+        *(() if has_tmp else ("/tmp:exec,mode=1777",)),
         f"{HOST}:mode=700",
     ]
     service.update(_limits(role))
@@ -214,12 +240,8 @@ def _service(environment: Environment, role: Role, node: Node, index: int) -> di
         service["volumes"].append(_bind("/nix/store", "/nix/store"))
         toplevel = f"${{NXCC_TOPLEVEL_{variable(role.name)}:?is not set: docker/run sets it after a build}}"
         service["volumes"].append(_bind(toplevel, "/nxcc/system"))
-    named = volumes(environment)
-    # The first node's directory is the one that others mount, as with NFS; its siblings keep their own.
-    if index == 0:
-        for share in _shares(role):
-            service["volumes"].append(_volume(named[role.name, share.directory], compose_escape(share.directory)))
-    mounts = {mount.directory: mount for mount in role.mounts if holds(mount, NAME)}
+    for share in shared:
+        service["volumes"].append(_volume(named[role.name, share.directory], compose_escape(share.directory)))
     shares = {name: _shares(environment.role(name)) for name in {mount.role for mount in mounts.values()}}
     read_only = {(name, share.directory) for name, found in shares.items() for share in found if share.read_only}
     for mount in mounts.values():

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from nxcc.model.facts import Facts, Readers
 
 _SECRETS = "/run/nxcc/"
+_KERNEL = ("/dev", "/proc", "/sys")
+"""What the kernel makes on each node, and no other node can have."""
+_OWN = ("/bin", "/etc", "/nix", "/run/wrappers", "/usr")
+"""What NixOS makes on each node, which does not run without it."""
 
 
 class Topology:
@@ -104,9 +108,7 @@ class Topology:
         for directory, span in self.directories(statement.directory, "a shared directory") or ():
             if not absolute(directory, span, self.log):
                 continue
-            if f"{directory}/".startswith(_SECRETS) or _SECRETS.startswith(f"{directory}/"):
-                help = "the node's secrets are there"
-                self.log.add("NX0402", span, name=directory, what="a shared directory", help=help)
+            if self.own(directory, span, "a shared directory"):
                 continue
             self.facts.shares.append(e.Share(directory, statement.read_only, span, self.only))
             read_only = (Entry(("readOnly",), True, span),) if statement.read_only else ()
@@ -125,7 +127,11 @@ class Topology:
             self.log.add("NX0301", statement.at.span, expected=expected, found=found)
             return
         for (directory, span), (source, _) in zip(directories, sources, strict=True):
-            if not absolute(directory, span, self.log):
+            if not absolute(directory, span, self.log) or self.own(directory, span, "a mount point"):
+                continue
+            if directory in _OWN or f"{directory}/".startswith("/nix/store/"):
+                help = "the node does not run without its own"
+                self.log.add("NX0402", span, name=directory, what="a mount point", help=help)
                 continue
             place = statement.span if len(directories) == 1 else span
             self.facts.mounts.append(e.Mount(directory, statement.role.text, source, place, self.only))
@@ -133,6 +139,17 @@ class Topology:
             self.feature("shares")
             value = Attributes(tuple(Entry((key,), text, span) for key, text in entries))
             self.define(("nxcc", "mounts", directory), value, span)
+
+    def own(self, directory: str, span: Span, what: str) -> bool:
+        """Whether a directory has to do with one node alone; reported where it has."""
+        help = ""
+        if f"{directory}/".startswith(_SECRETS) or _SECRETS.startswith(f"{directory}/"):
+            help = "the node's secrets are there"
+        elif any(f"{directory}/".startswith(f"{place}/") for place in _KERNEL):
+            help = "it is made by the node's kernel"
+        if help:
+            self.log.add("NX0402", span, name=directory, what=what, help=help)
+        return bool(help)
 
     def directories(self, node: t.Expression, what: str) -> list[tuple[str, Span]] | None:
         """The directories that a string or a list of them names, with their places; None after an error."""
