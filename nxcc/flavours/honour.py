@@ -31,6 +31,7 @@ WORDS = {
     "trust": "`trust none`",
     "system": "`system`",
     "tests": "`test`",
+    "nodes": "so many nodes",
 }
 
 
@@ -55,7 +56,9 @@ def unhonoured(environment: Environment, flavour: Flavour, log: Log, *, leave_ou
         log.add("NX0707", span, name=flavour.name, label=f"it cannot honour {WORDS[kind]}", notes=why)
         return False
     for kind, span, why in refused:
-        help = f"put it into `on` with the flavours that can, or compile without {flavour.name}"
+        help = f"compile without {flavour.name}"
+        if kind != "nodes":
+            help = f"put it into `on` with the flavours that can, or {help}"
         log.add("NX0704", span, flavour=flavour.name, what=WORDS[kind], notes=why, help=help)
     return not refused
 

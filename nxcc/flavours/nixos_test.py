@@ -27,6 +27,11 @@ MEMORY = 1024
 """MiB of a node whose role does not say: what nix/flavours/nixos-test.nix gives."""
 
 
+MAX_NODES = 254
+"""Nodes of one test: the framework numbers no more for their addresses (nixos/lib/testing/network.nix of nixpkgs), and
+old releases leave the others out without a word (nixos/lib/build-vms.nix)."""
+
+
 class NixosTest(Flavour):
     """NixOS's test driver, which starts the nodes in QEMU and runs the environment's test script."""
 
@@ -46,7 +51,11 @@ class NixosTest(Flavour):
     )
 
     def losses(self, environment: Environment) -> Iterator[tuple[str, Span, str, str]]:
-        """Secrets from files, parts of a processor, names of tests that no command line can have."""
+        """Too many nodes, secrets from files, parts of a processor, names of tests that no command line can have."""
+        beyond = next((role for role in environment.roles if role.nodes and role.nodes[-1].number > MAX_NODES), None)
+        if beyond:
+            said = f"NixOS's test framework numbers {MAX_NODES} nodes, and here are {len(environment.nodes)}"
+            yield "nodes", beyond.span, "error", said
         for secret in environment.secrets:
             if secret.file:
                 yield "secrets", secret.span, "warning", "a test reads no file of yours: the nodes make 32 random bytes"
