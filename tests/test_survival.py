@@ -207,3 +207,17 @@ def test_thousands_of_directories_take_time_for_each_once(tmp_path: Path) -> Non
     seconds(10)
     # Four times as many take four times as long; where each looked at all others, it was fifteen times.
     assert seconds(6000) < 9 * min(seconds(1500) for _ in range(2))
+
+
+def test_thousands_of_roles_take_time_for_each_once(tmp_path: Path) -> None:
+    from nxcc.compiler import compile_file
+
+    def seconds(number: int) -> float:
+        text = "environment e\n" + "".join(f'role a{n} {{ share "/x" }}\n' for n in range(number))
+        start = time.process_time()
+        assert compile_file(str(tmp_path / "env.nxc"), ["docker"], source=text).ok
+        return time.process_time() - start
+
+    seconds(10)
+    # As above; where each role looked at all others for links and volumes, it was fourteen times.
+    assert seconds(2400) < 9 * min(seconds(600) for _ in range(2))

@@ -11,7 +11,7 @@ from nxcc.model.bodies import BodyReader
 from nxcc.model.check import files_twice
 from nxcc.model.expressions import Evaluator
 from nxcc.model.facts import Facts, Readers
-from nxcc.model.links import links
+from nxcc.model.links import links, shape
 from nxcc.model.names import Names, host_label
 from nxcc.model.network import number_nodes, read_network
 from nxcc.model.parameters import Parameters
@@ -130,7 +130,7 @@ class EnvironmentReader(Readers):
         roles = self._roles()
         self.profiles.read_unused()
         shaped = links(self.evaluator, self, self._all(t.Link))
-        roles = self._shape(number_nodes(roles, network, self.log), shaped)
+        roles = shape(number_nodes(roles, network, self.log), shaped)
         settings = [
             self.flavours.read(s, GLOBAL, in_role=False)
             for s in [*self._all(t.FlavourSettings), *self.setups.of(t.FlavourSettings)]
@@ -322,12 +322,6 @@ class EnvironmentReader(Readers):
             option = e.Definition(("boot", "kernelParams"), Items(known), statement.span)
             body = body._replace(definitions=(*body.definitions, option))
         return body
-
-    def _shape(self, roles: list[e.Role], shaped: Sequence[e.Link]) -> list[e.Role]:
-        """Give each role the links that begin at its nodes."""
-        from nxcc.model.links import shape
-
-        return [shape(role, shaped, roles) for role in roles]
 
 
 def evaluate(

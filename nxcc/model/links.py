@@ -89,19 +89,19 @@ def _fields(evaluator: Evaluator, statement: t.Link) -> dict[str, int | float] |
     return values if sound else None
 
 
-def shape(role: e.Role, found: Sequence[e.Link], roles: Sequence[e.Role]) -> e.Role:
-    """The role with the option that shapes what its nodes send."""
-    hosts = {other.name: tuple(node.name for node in other.nodes) for other in roles}
-    items: list[Value] = []
+def shape(roles: Sequence[e.Role], found: Sequence[e.Link]) -> list[e.Role]:
+    """The roles, those that links begin at with the option that shapes what their nodes send."""
+    hosts = {role.name: tuple(node.name for node in role.nodes) for role in roles}
+    items: dict[str, list[Value]] = {}
     for link in found:
-        if link.source != role.name:
-            continue
         shaped = (("delay", link.delay), ("jitter", link.jitter), ("loss", link.loss), ("rate", link.rate))
         entries = [Entry(("to",), Items(hosts.get(link.target, ())), link.span)]
         entries += [Entry((name,), value, link.span) for name, value in shaped if value is not None]
-        items.append(Attributes(tuple(entries)))
-    if not items:
-        return role
+        items.setdefault(link.source, []).append(Attributes(tuple(entries)))
+    return [_with_links(role, items[role.name]) if role.name in items else role for role in roles]
+
+
+def _with_links(role: e.Role, items: Sequence[Value]) -> e.Role:
     option = e.Definition(("nxcc", "links"), Items(tuple(items)), role.span)
     features = tuple(dict.fromkeys((*role.body.features, "links")))
     return role._replace(body=role.body._replace(definitions=(*role.body.definitions, option), features=features))

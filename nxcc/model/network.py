@@ -88,15 +88,15 @@ def number_nodes(roles: list[e.Role], network: e.Network, log: Log) -> list[e.Ro
     assert bounds
     first, size = bounds
     owners: dict[str, Span] = {}
+    declared: set[str] = set()
     number = 0
     numbered: list[e.Role] = []
     for role in roles:
         nodes = []
-        # A role that is declared twice is reported as such.
-        declared = [other.name for other in numbered]
         for node in role.nodes:
             number += 1
             name = node.name.lower()
+            # A role that is declared twice is reported as such.
             if name in owners and owners[name] != role.span and role.name not in declared:
                 log.add(
                     "NX0403",
@@ -115,6 +115,7 @@ def number_nodes(roles: list[e.Role], network: e.Network, log: Log) -> list[e.Ro
                 log.add("NX0418", role.span, limit=MAX_NODES, label="with those of this role", notes="in all roles")
                 return roles
             nodes.append(node._replace(number=number, address=address))
+        declared.add(role.name)
         numbered.append(role._replace(nodes=tuple(nodes)))
     if number > size - 3:
         log.add("NX0411", roles[-1].span, nodes=number, subnet=network.subnet, help="give `network` a larger subnet")
