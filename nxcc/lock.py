@@ -211,8 +211,9 @@ def parse_lock(text: str) -> dict[str, Any]:
 
 def read_lock(path: str) -> dict[str, Any]:
     """A lock file as data. LockError where it is none, OSError where it cannot be read."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        text = file.read()
+    from nxcc.model.paths import read_regular
+
+    text = read_regular(path).decode("utf-8", "replace")
     try:
         return parse_lock(text)
     except LockError as error:

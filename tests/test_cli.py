@@ -209,6 +209,32 @@ def test_standard_input(nxcc: Nxcc) -> None:
     assert nxcc("check", "-", stdin=b"\xff\xfe\x00").returncode == 1
 
 
+def test_a_pipe_is_a_source(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(
+        command(["check", str(tmp_path / "pipe")]), stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": HOME}
+    ) as running:
+        (tmp_path / "pipe").write_text(BAD)
+        _, errors = running.communicate(timeout=60)
+    assert (running.returncode, b"NX" in errors) == (1, True)
+
+
+def test_pipes_that_a_source_names_are_not_waited_for(nxcc: Nxcc, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    shown = {
+        "include ./pipe": "pipe",
+        "let x = read(./pipe)": "./pipe",
+        "role b { user ann { keys ./pipe } }": "./pipe",
+        "role b { import ./pipe }": "pipe",
+        "secret x from ./pipe": "",
+    }
+    for statement, name in shown.items():
+        (tmp_path / "env.nxc").write_text(f"environment e\nrole a\n{statement}\n")
+        done = nxcc("check", "env.nxc", "--output-format", "concise")
+        assert done.returncode == bool(name)
+        assert not name or f"cannot read `{name}`: not a regular file" in done.stderr
+
+
 def test_parameters_and_setups(good: Path, nxcc: Nxcc) -> None:
     assert "5 nodes" in nxcc("check", "env.nxc", "--set", "servers=4").stdout
     assert "4 nodes" in nxcc("check", "env.nxc", "--set", "servers=9", "--set", "servers=3").stdout

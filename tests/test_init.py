@@ -691,6 +691,36 @@ def test_projects_that_are_damaged(nxcc: Nxcc, tmp_path: Path, what: str) -> Non
     assert not (tmp_path / "env.nxc").exists()
 
 
+@pytest.mark.parametrize("file", ["nxc.json", "setup.toml", "flake.nix", "flake.lock", "composition.nix", "other.nix"])
+def test_pipes_are_not_waited_for(nxcc: Nxcc, tmp_path: Path, file: str) -> None:
+    composition = "{ ... }: let other = import ./other.nix; in { roles = { a = { }; } // other; }"
+    put(tmp_path / "p", {"composition.nix": composition, "other.nix": "{ }"})
+    (tmp_path / "p" / file).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "p" / file)
+    for origin in ("p", f"p/{file}") if file != "other.nix" else ("p", "p/composition.nix"):
+        done = nxcc("init", "--from", origin, "--output-format", "concise")
+        assert done.returncode == 1
+        assert f"error[NX0503]: cannot read `p/{file}`: not a regular file" in done.stderr
+    assert not (tmp_path / "env.nxc").exists()
+
+
+def test_one_of_several_compositions_is_a_pipe(nxcc: Nxcc, tmp_path: Path) -> None:
+    put(tmp_path, {"compositions.nix": "{ a = import ./a.nix; b = import ./b; }", "a.nix": PLAIN})
+    (tmp_path / "b").mkdir()
+    os.mkfifo(tmp_path / "b" / "default.nix")
+    done = nxcc("init", "--from", "compositions.nix", "--output-format", "concise", env=WITHOUT_NIX)
+    assert (done.returncode, list(tmp_path.glob("*.nxc"))) == (1, [])
+    assert "error[NX0503]: cannot read `b/default.nix`: not a regular file" in done.stderr
+
+
+def test_a_pipe_in_the_way(nxcc: Nxcc, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "env.nxc")
+    done = nxcc("init", "lab", "--output-format", "concise")
+    assert (done.returncode, "NX0805" in done.stderr) == (1, True)
+    assert nxcc("init", "lab", "--force").returncode == 0
+    assert checked(tmp_path / "env.nxc")
+
+
 @pytest.mark.parametrize(
     ("file", "text", "place"),
     [("setup.toml", '[params]\nb = "é"\n', "2:6"), ("nxc.json", '{"composition": "é"}', "1:18")],

@@ -141,9 +141,10 @@ def _put(voice: Voice, files: "Mapping[str, str]", force: bool) -> None:
 
 
 def _same(path: str, text: str) -> bool:
+    from nxcc.model.paths import read_regular
+
     try:
-        with open(path, "rb") as file:
-            return file.read() == text.encode("utf-8")
+        return read_regular(path) == text.encode("utf-8")
     except OSError:
         return False
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nxcc.diagnostics.core import Source, Span
 from nxcc.init.reading import Reading, Shared, read
+from nxcc.model.paths import Irregular, read_regular
 from nxcc.records import NamedTuple
 from nxcc.resources import resource
 
@@ -68,8 +69,26 @@ def load(path: str, shown: str, errors: str = "replace") -> Source:
 
     What is not UTF-8 in it is replaced, or with ``errors`` as "strict" a UnicodeDecodeError.
     """
-    with open(path, encoding="utf-8", errors=errors) as file:
-        return Source(shown, file.read().replace("\r\n", "\n"), os.path.abspath(path))
+    text = read_regular(path).decode("utf-8", errors)
+    return Source(shown, text.replace("\r\n", "\n").replace("\r", "\n"), os.path.abspath(path))
+
+
+def nix_file(path: str, shown: str) -> Source:
+    """A Nix file that Nix will be asked about; OSError where it, or a file that it names, cannot be read.
+
+    Nix itself would wait for a pipe.
+    """
+    from nxcc.syntax.nix import scan
+
+    source = load(path, shown)
+    for use in scan(source.text).paths:
+        target = os.path.join(os.path.dirname(source.path), use.text)
+        if os.path.isdir(target):
+            target = os.path.join(target, "default.nix")
+        if use.text[0] == "." and not use.interpolated and os.path.exists(target) and not os.path.isfile(target):
+            folder = os.path.dirname(source.path)
+            raise Irregular(os.path.normpath(os.path.join(os.path.dirname(shown), os.path.relpath(target, folder))))
+    return source
 
 
 def data_file(path: str, form: str, log: Log) -> Source | None:
@@ -90,7 +109,7 @@ def find(path: str, shown: str, log: Log, setup: Mapping[str, Any], flavour: str
     ``setup`` is what they get as ``setup``; ``only`` names the one of a set that is wanted. Raises OSError where a
     file cannot be read, NoSuch where ``only`` is none of them.
     """
-    source = load(path, shown)
+    source = nix_file(path, shown)
     reading = read(source)
     ask = Nix(source.path, setup, flavour)
     names, trouble = _names(ask)
@@ -128,7 +147,7 @@ def _member(
         ask = Nix(source.path, setup, flavour, name)
         return _composition(name, source, read(source, name), ask, *_names(ask), log, own=False)
     shown = os.path.join(os.path.dirname(source.name), os.path.relpath(path, os.path.dirname(source.path)))
-    own = load(path, os.path.normpath(shown))
+    own = nix_file(path, os.path.normpath(shown))
     ask = Nix(path, setup, flavour)
     return _composition(name, own, read(own), ask, *_names(ask), log)
 

@@ -84,7 +84,7 @@ def read_project(path: str, log: Log, draft: Draft) -> Project | None:
     )
     for name in names:
         file = os.path.normpath(os.path.join(folder, name))
-        if os.path.isfile(file):
+        if os.path.exists(file) and not os.path.isdir(file):
             return Project(folder, file, flavour, flake.inputs(lock), lock, flake.imports(), flake.overlays())
     wanted = os.path.normpath(os.path.join(folder, names[0]))
     log.add("NX0501", flake.named or named, what="composition", path=wanted)

@@ -11,6 +11,7 @@ from nxcc.init.compositions import EVALUATED, Composition, Nix, NixFailed, find
 from nxcc.init.draft import Draft, Entry
 from nxcc.init.reading import parameters
 from nxcc.init.start import can_name
+from nxcc.model.paths import Irregular
 from nxcc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -38,6 +39,15 @@ def take_over(origin: str, folder: str, log: Log, *, only: str = "", name: str =
     ``folder`` is where the sources will lie, ``only`` the one of several compositions that is wanted, ``name`` the
     environment's name if not the origin's. Raises OSError where a file cannot be read, NoSuch as ``find`` does.
     """
+    try:
+        return _taken(origin, folder, log, only, name)
+    except Irregular as irregular:
+        help = "`nxcc init --from` names the file in what it writes: a composition, or the folder of a project"
+        log.add("NX0503", None, path=irregular.filename, reason=irregular.strerror, help=help)
+        return None
+
+
+def _taken(origin: str, folder: str, log: Log, only: str, name: str) -> Taken | None:
     from nxcc.init.project import is_project
 
     made = _Project(origin, log) if is_project(origin) else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nxcc.diagnostics.nearest import did_you_mean
 from nxcc.model.expressions import Evaluator
 from nxcc.model.names import FUNCTIONS
+from nxcc.model.paths import read_regular
 from nxcc.model.scope import MAX_LIST, Scope
 from nxcc.model.values import (
     UNKNOWN,
@@ -181,8 +182,7 @@ def _read_file(evaluator: Evaluator, path: str, span: Span) -> Value:
     evaluator.reads.setdefault(path, span)
     shown = span.source.text[span.start : span.end]
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_READ + 1)
+        data = read_regular(path, MAX_READ + 1)
     except FileNotFoundError:
         evaluator.log.add("NX0501", span, what="file", path=shown, notes=f"looked for {path}")
         return UNKNOWN

@@ -6,6 +6,7 @@ import os
 import sys
 
 from nxcc.diagnostics.core import InputError, Label, Log, Source, Span
+from nxcc.model.paths import read_regular
 from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 from nxcc.syntax.parser import MAX_BYTES, parse
@@ -114,8 +115,7 @@ class _Loader:
         if absolute in self.done:
             return
         try:
-            with open(absolute, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            data = read_regular(absolute, MAX_BYTES + 1)
         except FileNotFoundError:
             self.log.add("NX0501", named.span, what="file", path=relative, notes=f"looked for {absolute}")
             return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nxcc.diagnostics.core import Label
 from nxcc.model.expressions import Evaluator
-from nxcc.model.paths import absolute
+from nxcc.model.paths import absolute, read_regular
 from nxcc.model.scope import Scope
 from nxcc.model.sets import path_span
 from nxcc.model.values import (
@@ -165,8 +165,7 @@ def _keys(evaluator: Evaluator, item: t.UserKeys, scope: Scope) -> tuple[list[En
 def _public(evaluator: Evaluator, path: str, node: t.Expression) -> None:
     """Refuse a file that holds a private key."""
     try:
-        with open(path, "rb") as file:
-            private = b"PRIVATE KEY" in file.read(MAX_KEY_FILE)
+        private = b"PRIVATE KEY" in read_regular(path, MAX_KEY_FILE)
     except OSError as error:
         shown = node.text if isinstance(node, t.Path) else path
         evaluator.log.add("NX0503", node.span, path=shown, reason=error.strerror or str(error))
