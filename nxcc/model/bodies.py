@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nxcc.model import arithmetic
 from nxcc.model import environment as e
 from nxcc.model.expressions import Evaluator
-from nxcc.model.facts import Facts, Readers
+from nxcc.model.facts import Facts, Once, Readers
 from nxcc.model.packages import package, script
 from nxcc.model.paths import absolute
 from nxcc.model.scope import NO_KEY, Scope
@@ -258,6 +258,7 @@ class BodyReader(Topology):
             return
         words = [("mode", statement.mode), ("user", statement.user), ("group", statement.group)]
         span = statement.path.span
+        self.facts.once.append(Once(path, span, self.only))
         if path.startswith("/etc/"):
             content = Entry(("source" if statement.from_path else "text",), value, statement.value.span)
             given = tuple(Entry((key,), word.text, word.span) for key, word in words if word)
@@ -265,7 +266,6 @@ class BodyReader(Topology):
             return
         if not statement.from_path:
             value = TextFile(_store_name(path), value)
-        self.facts.files.append((path, span, self.only))
         mode, user, group = (word.text if word else "" for _, word in words)
         self.define(("systemd", "tmpfiles", "rules"), Items((NodeFile(path, mode, user, group, value),)), span)
 
@@ -277,15 +277,17 @@ class BodyReader(Topology):
             help = "the text of a file is `read(./…)`" if isinstance(plain(value), SourcePath) else ()
             self.log.add("NX0301", statement.value.span, expected="a string", found=describe(value), help=help)
             return
-        span = statement.name.span
+        name, span = statement.name.text, statement.name.span
+        help = f"give this one another name; with `after {name}.service` it runs behind the first"
+        self.facts.once.append(Once(f"on-boot {name}", span, self.only, help))
         unit = [Entry(("wantedBy",), Items(("multi-user.target",)), span)]
         # What is to be there already is what the script waits for, too.
         wants, needs = (tuple(word.text for word in words) for words in (statement.wants, statement.needs))
         after = (*(word.text for word in statement.after), *wants, *needs)
         before = tuple(word.text for word in statement.before)
-        for name, units in (("after", after), ("before", before), ("wants", wants), ("requires", needs)):
+        for relation, units in (("after", after), ("before", before), ("wants", wants), ("requires", needs)):
             if units:
-                unit.append(Entry((name,), Items(tuple(dict.fromkeys(units))), span))
+                unit.append(Entry((relation,), Items(tuple(dict.fromkeys(units))), span))
         packages = tuple(package(self.evaluator, item, self.scope) for item in statement.packages)
         if any(isinstance(item, Unknown) for item in packages):
             return
@@ -293,7 +295,7 @@ class BodyReader(Topology):
         service = (Entry(("Type",), "oneshot", span), Entry(("RemainAfterExit",), True, span))
         unit.append(Entry(("serviceConfig",), Attributes(service), span))
         unit.append(Entry(("script",), value, statement.value.span))
-        self.define(("systemd", "services", statement.name.text), Attributes(tuple(unit)), span)
+        self.define(("systemd", "services", name), Attributes(tuple(unit)), span)
 
     def _User(self, statement: t.User) -> None:
         for path, value, span in user(self.evaluator, statement, self.scope):

@@ -10,13 +10,13 @@ from nxcc.model import environment as e
 from nxcc.model.definitions import bodies, leaves, priority_of
 from nxcc.model.names import python_name
 from nxcc.model.uids import check_uids
-from nxcc.model.values import Items, Quantity, Value, known_text
+from nxcc.model.values import Interpolated, Items, Quantity, Value, known_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from nxcc.diagnostics.core import Log, Span
-    from nxcc.model.facts import Facts
+    from nxcc.model.facts import Once
 
 
 def check(environment: e.Environment, log: Log) -> None:
@@ -76,13 +76,24 @@ def _circles(waits: Mapping[str, Sequence[e.After]], log: Log) -> None:
                 path.append((wait.role, iter(waits[wait.role])))
 
 
-def files_twice(facts: Facts, log: Log) -> None:
-    """Refuse two files at one path outside of /etc: systemd-tmpfiles keeps the first and leaves out the other."""
-    for i, (path, span, only) in enumerate(facts.files):
-        for other, first, flavours in facts.files[:i]:
-            if other == path and first != span and _overlap(flavours, only):
-                log.add("NX0319", span, name=path, secondary=(Label(first, "the first one"),))
-                break
+def given_twice(role: str, found: Sequence[Once], log: Log) -> None:
+    """Refuse two scripts or two files of one name in a role.
+
+    NixOS would join the texts of scripts, and of files below /etc; elsewhere systemd-tmpfiles keeps the first file.
+    """
+    earlier: dict[str, list[Once]] = {}
+    for one in found:
+        of_name = earlier.setdefault(one.name, [])
+        first = next((other for other in of_name if _overlap(other.only, one.only)), None)
+        of_name.append(one)
+        if first is None:
+            continue
+        if first.span == one.span:
+            notes = f"role `{role}` uses the profile with several arguments, and each use makes one"
+            log.add("NX0319", one.span, name=one.name, notes=notes)
+        else:
+            secondary = (Label(first.span, "the first one"),)
+            log.add("NX0319", one.span, name=one.name, secondary=secondary, help=one.help or ())
 
 
 def _mounts(environment: e.Environment, log: Log) -> None:
@@ -176,16 +187,27 @@ def _options(environment: e.Environment, role: e.Role, log: Log) -> None:
                         "NX0414", span, role=role.name, name=name, help="nodes of a role with a count are named by nxcc"
                     )
                 priority, bare = priority_of(value)
-                if not _scalar(bare):
+                if _is_variable(path) and isinstance(bare, Interpolated):
+                    bare = known_text(bare) or bare
+                if not _scalar(bare, path):
                     for length in range(1, len(path)):
                         sets.setdefault(path[:length], span)
                     continue
                 for other, level, only, place in first.setdefault(path, []):
                     if level == priority and _overlap(only, flavours) and not _same(other, bare):
                         label = (Label(place, f"{_shown(other)} here"),)
-                        help = "one of them may be `default` or `force`" if not level else ()
+                        help = "one of them may be `default` or `force`"
+                        if _is_variable(path):
+                            help += f": `{_dotted(path)} = default …`"
                         shown = f"{_shown(bare)} here"
-                        log.add("NX0601", span, option=_dotted(path), label=shown, secondary=label, help=help)
+                        log.add(
+                            "NX0601",
+                            span,
+                            option=_dotted(path),
+                            label=shown,
+                            secondary=label,
+                            help=help if not level else (),
+                        )
                         break
                 else:
                     first[path].append((bare, priority, flavours, span))
@@ -197,14 +219,23 @@ def _options(environment: e.Environment, role: e.Role, log: Log) -> None:
             log.add("NX0604", values[0][3], option=_dotted(path), secondary=label)
 
 
-def _scalar(value: Value) -> bool:
-    """Whether two different values of this kind can never merge."""
+def _is_variable(path: tuple[str, ...]) -> bool:
+    return len(path) == 3 and path[:2] == ("environment", "variables")
+
+
+def _scalar(value: Value, path: tuple[str, ...]) -> bool:
+    """Whether two different values of this kind for an option can never merge."""
+    if isinstance(value, str):
+        return _is_variable(path)
     return value is None or (isinstance(value, bool | int | float | Quantity) and not isinstance(value, Items))
 
 
 def _shown(value: Value) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, str):
+        line = " ".join(value.split())
+        return f'`"{line if len(line) <= 30 else line[:29] + "…"}"`'
     return "`null`" if value is None else f"`{known_text(value)}`"
 
 

@@ -8,7 +8,7 @@ from nxcc.diagnostics.core import Label
 from nxcc.model import environment as e
 from nxcc.model import packages, project
 from nxcc.model.bodies import BodyReader
-from nxcc.model.check import files_twice
+from nxcc.model.check import given_twice
 from nxcc.model.expressions import Evaluator
 from nxcc.model.facts import Facts, Readers
 from nxcc.model.links import links, shape
@@ -286,7 +286,7 @@ class EnvironmentReader(Readers):
         reader = BodyReader(self.evaluator, Scope(), own, self)
         body = reader.body(statement.body, tuple(profiles.values()))
         facts.extend(own)
-        files_twice(facts, self.log)
+        given_twice(name.text, facts.once, self.log)
         text = self.evaluator.text(statement.text) if statement.text else ""
         adopted = ""
         if isinstance(statement.adopted, t.Path | t.String):

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nxcc.diagnostics.core import Span
+from nxcc.records import NamedTuple
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nxcc.diagnostics.core import Span
     from nxcc.model import environment as e
     from nxcc.model.scope import RoleNames, Scope
     from nxcc.model.values import Value
     from nxcc.syntax import tree as t
+
+
+class Once(NamedTuple):
+    """What a role may have once in each of the flavours ``only``: ``name`` is that of a statement, or a file's path."""
+
+    name: str
+    span: Span
+    only: tuple[str, ...]
+    help: str = ""
 
 
 class Facts:
@@ -28,7 +39,7 @@ class Facts:
         self.kernels: list[e.Kernel] = []
         self.settings: list[e.Settings] = []
         self.secrets: list[e.UseSecret] = []
-        self.files: list[tuple[str, Span, tuple[str, ...]]] = []
+        self.once: list[Once] = []
 
     def extend(self, other: Facts) -> None:
         """Add what another body has."""

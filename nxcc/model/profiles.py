@@ -39,6 +39,7 @@ class Profiles:
         self.log = evaluator.log
         self.read = read
         self._instances: dict[tuple[object, ...], Instance | None] = {}
+        self._keys: dict[str, Instance] = {}
         self._arguments: dict[str, tuple[tuple[str, Value], ...]] = {}
         self._open: list[t.Word] = []
 
@@ -59,11 +60,15 @@ class Profiles:
     def _add(self, instance: Instance, reached: dict[str, e.UseProfile], facts: Facts) -> None:
         for use in instance.uses:
             if use.module not in reached:
-                inner = next(i for i in self._instances.values() if i and i.key == use.module)
-                self._add(inner, reached, facts)
+                self._add(self._keys[use.module], reached, facts)
         if instance.key not in reached:
+            modules = [self._keys[key].module for key in reached]
+            same = any(one.name == instance.module.name and one.body == instance.module.body for one in modules)
             reached[instance.key] = e.UseProfile(instance.key, self._arguments[instance.key])
+            before = len(facts.once)
             facts.extend(instance.facts)
+            if same:  # Uses that make the same module are one to NixOS.
+                del facts.once[before:]
 
     def _instance(self, use: t.Use, scope: Scope) -> Instance | None:
         """The profile that a use names, with its arguments; None after an error."""
@@ -101,8 +106,8 @@ class Profiles:
         key = f"{name}-{twins + 1}" if twins else name
         module = e.Module(key, name, tuple(p.name.text for p in statement.parameters), body, text or "")
         self._arguments[key] = tuple(arguments.items())
-        self._instances[identity] = Instance(key, module, facts, tuple(uses.values()))
-        return self._instances[identity]
+        made = self._instances[identity] = self._keys[key] = Instance(key, module, facts, tuple(uses.values()))
+        return made
 
     def _bind(self, use: t.Use, statement: t.Profile, scope: Scope) -> dict[str, Value] | None:
         """The arguments of a use by name, in the order of the parameters; None after an error."""
