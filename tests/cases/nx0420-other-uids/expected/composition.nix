@@ -96,6 +96,119 @@ in
           isNormalUser = true;
         };
       };
+    place =
+      { ... }:
+      {
+        imports = [ ./nix/modules/shares.nix ]
+        ++ lib.optionals (flavour.name == "docker") [
+          {
+            users.users.oleg = {
+              isNormalUser = true;
+              uid = 5000;
+            };
+          }
+        ]
+        ++ lib.optionals (flavour.name == "vm") [
+          {
+            users.users.oleg = {
+              isNormalUser = true;
+              uid = 5001;
+            };
+          }
+        ];
+        nxcc.shares."/oleg" = { };
+      };
+    agreed =
+      { ... }:
+      {
+        imports = [ ./nix/modules/shares.nix ]
+        ++ lib.optionals (flavour.name == "docker") [
+          {
+            users.users.oleg = {
+              isNormalUser = true;
+              uid = 5000;
+            };
+          }
+        ]
+        ++ lib.optionals (flavour.name == "vm") [
+          {
+            users.users.oleg = {
+              isNormalUser = true;
+              uid = 5001;
+            };
+          }
+        ];
+        nxcc.mounts."/oleg" = {
+          role = "place";
+          host = "place";
+          source = "/oleg";
+        };
+      };
+    one-number =
+      { ... }:
+      {
+        imports = [ ./nix/modules/shares.nix ];
+        users.users.oleg = {
+          isNormalUser = true;
+          uid = 5000;
+        };
+        nxcc.mounts."/oleg" = {
+          role = "place";
+          host = "place";
+          source = "/oleg";
+        };
+      };
+    elsewhere =
+      { ... }:
+      {
+        imports = lib.optionals (flavour.name == "nixos-test") [
+          {
+            imports = [ ./nix/modules/shares.nix ];
+            nxcc.mounts."/oleg" = {
+              role = "place";
+              host = "place";
+              source = "/oleg";
+            };
+          }
+        ];
+        users.users.oleg = {
+          isNormalUser = true;
+          uid = 5002;
+        };
+      };
+    both =
+      { ... }:
+      {
+        imports = [ ./nix/modules/shares.nix ]
+        ++ lib.optionals (flavour.name == "docker") [
+          {
+            users.users.pia.uid = 6001;
+          }
+        ];
+        nxcc.shares."/pia" = { };
+        users.users.pia = {
+          isNormalUser = true;
+          uid = lib.mkDefault 6000;
+        };
+      };
+    one =
+      { ... }:
+      {
+        imports = lib.optionals (flavour.name == "docker") [
+          {
+            imports = [ ./nix/modules/shares.nix ];
+            nxcc.mounts."/pia" = {
+              role = "both";
+              host = "both";
+              source = "/pia";
+            };
+          }
+        ];
+        users.users.pia = {
+          isNormalUser = true;
+          uid = 6000;
+        };
+      };
   };
   rolesDistribution = {
     homes = [ "homes" ];
@@ -103,5 +216,11 @@ in
     other = [ "other" ];
     more = [ "more" ];
     apart = [ "apart" ];
+    place = [ "place" ];
+    agreed = [ "agreed" ];
+    one-number = [ "one-number" ];
+    elsewhere = [ "elsewhere" ];
+    both = [ "both" ];
+    one = [ "one" ];
   };
 }
