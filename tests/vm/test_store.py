@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from clusters import within
 from machines import Role
 from tools import need
 
@@ -29,8 +30,8 @@ def test_store(cluster: Callable[..., Bundle]) -> None:
     stored = cluster(SOURCE, {"web": Role()}, flavour="vm")
     system = os.readlink(stored.result / "roles" / "web" / "system")
     try:
-        stored.succeed("up", timeout=900)
-        assert stored.states() == {"web": "ready"}
+        stored.succeed("up", timeout=1000)
+        assert within(120, lambda: stored.states() == {"web": "ready"})
         assert stored.on("web", "hostname; readlink /run/current-system").split() == ["web", system]
         assert stored.on("web", f"cat {system}/init") == "#!/bin/sh\nexec /lib/systemd/systemd"
         assert stored.on("web", "grep -c '^nix-store /nix/store 9p ro,' /proc/mounts") == "1"
