@@ -179,6 +179,19 @@ def running(single: Path, state: Path, tmp_path: Path) -> str:
     return programs(tmp_path / "bin", {"ssh": ssh, "grep": "exit 0\n"})
 
 
+def test_a_machine_that_nobody_buries_has_stopped(single: Path, tmp_path: Path) -> None:
+    """In a container whose first process waits for no other, its number stays in use."""
+    result(tmp_path / "build", "a")
+    with subprocess.Popen(["true"]) as dead:
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+        start = f'while [ "$1" != -pidfile ]; do shift; done; echo {dead.pid} >"$2"'
+        stub = f"case $* in --version) echo version 9.0.0 ;; *) {start} ;; esac\n"
+        path = programs(tmp_path / "bin", {"qemu-system-x86_64": stub, "ssh": "exit 255\n"})
+        arguments = ("up", "--accel", "tcg", "--timeout", "30", "--result", str(tmp_path / "build"))
+        done = run(single / "run", *arguments, PATH=path)
+    assert (done.returncode, "-- node a: its machine has stopped\n" in done.stderr) == (1, True), done.stderr
+
+
 @pytest.mark.parametrize(
     ("was_ready", "answer", "console", "state_now"),
     [

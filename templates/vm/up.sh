@@ -104,13 +104,12 @@ bring_up() {
         }
         trap - TERM
         printf '%s started\n' "$1" >&3
-        alive "$1" || :
     fi
     begun_at=$(clock)
     before=$(count_endings "$1")
     told=
     # A `run` that is killed by force cannot end this.
-    while kill -0 "$pid" 2>/dev/null && kill -0 $$ 2>/dev/null; do
+    while alive "$1" && kill -0 $$ 2>/dev/null; do
         # An answer that takes longer than a tenth of the boot is not waited for: what was sent to a node that could not
         # hear it yet is sent again late, and a new connection gets through at once.
         patience=$(((1000 + $(clock) - begun_at) / 1000))
