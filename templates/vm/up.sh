@@ -147,6 +147,8 @@ bring_up() {
 # Brings the wanted nodes up, tells of progress, and gives up at the deadline or when a node fails: SECONDS
 wait_ready() {
     begun=' ' finished=' ' of_role='' ready=0 patient=yes
+    # Seconds without a word of any node, and how many make one of our own.
+    silence=0 enough=10
     all=0
     for node in $wanted; do all=$((all + 1)); done
     deadline=$(($(clock) + $1 * 100))
@@ -159,6 +161,7 @@ wait_ready() {
     start_possible
     while [ "$ready" -lt "$all" ]; do
         read -r node event words <&3
+        [ "$event" = tick ] || { silence=0 && enough=10; }
         case $event in
         started) say "$node: starts" ;;
         said) say "$node: $words" ;;
@@ -172,7 +175,15 @@ wait_ready() {
         failed) not_ready "$node" "$words" ;;
         # By now it may be far in its next start.
         loops) not_ready "$node" "$words" "$endings" ;;
-        tick) [ "$(clock)" -lt "$deadline" ] || not_ready "" "not ready within $1 s (--timeout)" ;;
+        tick)
+            left=$((deadline - $(clock)))
+            [ "$left" -gt 0 ] || not_ready "" "not ready within $1 s (--timeout)"
+            silence=$((silence + 1))
+            if [ "$silence" -ge "$enough" ]; then
+                enough=$((enough * 2))
+                say "$ready of $all nodes are ready after $(($1 - left / 100)) s of $1 (--timeout)"
+            fi
+            ;;
         esac
     done
     exec 3>&-

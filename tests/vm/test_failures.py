@@ -181,6 +181,16 @@ def test_deadline(pair: Bundle, silent: Path) -> None:
     assert set(pair.processes()) == {"web1", "web2"}
 
 
+def test_silence(pair: Bundle, silent: Path) -> None:
+    """Somebody who looks at the terminal sees that something is waited for."""
+    process = pair.start("up", NXCC_RESULT=str(silent))
+    assert process.stderr
+    told = next((line for line in process.stderr if " nodes are ready after " in line), "")
+    assert re.fullmatch("0 of 2 nodes are ready after [0-9]+ s of [0-9]+ \\(--timeout\\)\n", told)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=120)
+
+
 def test_panic(pair: Bundle, other: Path) -> None:
     """A kernel that stops for good is not waited for, and what it said is shown."""
     (other / "pairs" / "1" / "initrd").write_bytes(b"no archive")
