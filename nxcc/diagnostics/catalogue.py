@@ -80,6 +80,7 @@ CATALOGUE: dict[str, Entry] = {
     "NX0320": Entry("error", "the expression is nested too deep"),
     "NX0321": Entry("error", "the number does not fit into 64 bits"),
     "NX0322": Entry("error", "{what} has more than {limit}"),
+    "NX0323": Entry("warning", "`{name}` is text, no interpolation"),
     # Roles and nodes
     "NX0401": Entry("error", "a role needs at least one node, not {count}"),
     "NX0402": Entry("error", "`{name}` cannot be {what}"),

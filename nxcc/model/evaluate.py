@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 from nxcc.diagnostics.core import Label
@@ -117,6 +118,10 @@ class EnvironmentReader(Readers):
     def environment(self) -> e.Environment | None:
         """The whole model; None where it has no name. The log tells whether it is sound."""
         head = self._head()
+        if any(re.search(r"\$[A-Za-z_]", source.text) for source in self.program.sources):
+            from nxcc.model.dollars import look_like_names
+
+            look_like_names(self.program, self.names, self.log)
         nixpkgs = project.nixpkgs(self.evaluator, self._one(t.Nixpkgs))
         network = read_network(self.evaluator, self._one(t.Network))
         inputs = project.inputs(self.evaluator, [*self._all(t.Input), *self.setups.of(t.Input)])

@@ -1,0 +1,1 @@
+server.succeed('test $agents -gt 1')
