@@ -14,7 +14,7 @@ from machines import built, built_in_store
 from programs import HOME, command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from machines import Role
 
@@ -30,13 +30,21 @@ class Bundle:
     """A compiled environment and the result that its nodes boot from."""
 
     def __init__(
-        self, folder: Path, text: str, roles: Mapping[str, Role], tiny: bool = False, flavour: str = "vm-ramdisk"
+        self,
+        folder: Path,
+        text: str,
+        roles: Mapping[str, Role],
+        tiny: bool = False,
+        flavour: str = "vm-ramdisk",
+        beside: Sequence[str] = (),
     ) -> None:
+        """``beside`` are flavours that the bundle has as well."""
         self.folder = folder
         folder.mkdir(parents=True)
         (folder / "env.nxc").write_text(text)
+        flavours = [word for name in (flavour, *beside) for word in ("--flavour", name)]
         done = subprocess.run(
-            command(["compile", "env.nxc", "--flavour", flavour, "--output", "bundle"]),
+            command(["compile", "env.nxc", *flavours, "--output", "bundle"]),
             cwd=folder,
             env={**os.environ, "PYTHONPATH": HOME},
             capture_output=True,

@@ -6,9 +6,11 @@ stops the daemons. The nodes' files are this machine's.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from nxcc.compiler import compile_file
 from nxcc.resources import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SOURCE = """
@@ -60,6 +62,36 @@ def library(name: str) -> None:
     """Skips the test where Python has no such library; fails it where CI=true."""
     if importlib.util.find_spec(name) is None:
         missing(f"Python has no {name}: pip install '.[orchestrators]'")
+
+
+@contextlib.contextmanager
+def playing(folder: Path, program: Path | str, *words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A program of Python that runs in ``folder``, in a process group of its own."""
+    # Ansible keeps its sockets below the home, and their paths may have 108 bytes.
+    with tempfile.TemporaryDirectory(prefix="home", ignore_cleanup_errors=True) as home:
+        own = {"HOME": home, "PYTHONDONTWRITEBYTECODE": "1"}
+        process = subprocess.Popen(
+            [sys.executable, str(program), *words],
+            env={**os.environ, **own, **environment},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def outcome(process: subprocess.Popen[str], timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    """What a program says until it ends, and how it ends."""
+    out, err = process.communicate(timeout=timeout)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 class Lab:
@@ -127,24 +159,13 @@ class Lab:
 
     def play(self, program: Path | str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """What a program of Python says."""
-        # Ansible keeps its sockets below the home, and their paths may have 108 bytes.
-        with tempfile.TemporaryDirectory(prefix="home", ignore_cleanup_errors=True) as home:
-            return subprocess.run(
-                [sys.executable, str(program), *words],
-                env={
-                    **os.environ,
-                    "BASE": os.path.join(resource("templates", "run"), "base.sh"),
-                    "LAB": str(self.folder),
-                    "HOME": home,
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                    **environment,
-                },
-                cwd=self.folder,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=240,
-            )
+        with playing(self.folder, program, *words, **self.variables, **environment) as process:
+            return outcome(process)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What ``run`` here needs."""
+        return {"BASE": os.path.join(resource("templates", "run"), "base.sh"), "LAB": str(self.folder)}
 
     def script(self, flavour: str, text: str) -> Path:
         """A program of a user's beside the bundle, which finds ``experiment``."""

@@ -23,7 +23,8 @@ TOOLS = {
     "nxcc-ready": "exit 0",
     "uname": 'echo "I am $NODE"',
     # The links of these nodes are the test machine's own: what would shape them is only noted.
-    "tc": 'echo "$NODE tc $*" >>LOG',
+    "tc": """echo "$NODE tc $*" >>LOG
+        [ "$*" != "qdisc show" ] || sed -n "s/^$NODE tc qdisc add .*\\(netem .*\\)/qdisc \\1/p" LOG""",
     "systemctl": 'echo "$NODE systemctl $*" >>LOG',
 }
 
@@ -117,6 +118,7 @@ def test_enoslib_shapes_the_links_while_the_experiment_runs(subnet: str, tmp_pat
         assert of_node[0] == f"{node} systemctl stop nxcc-links.service"
         assert any("htb rate 100000kbit" in line for line in of_node)
         assert any("netem delay 10ms loss 0.5%" in line for line in of_node)
+        assert of_node[-1] == f"{node} tc qdisc show"
         assert any("match ip dst 127.0.0.1 " in line for line in of_node)
         assert after[-1].endswith("systemctl start nxcc-links.service")
     assert not any(line.startswith("server") and "netem" in line for line in log)
@@ -135,6 +137,23 @@ def test_links_that_enoslib_cannot_shape_are_not_left_unshaped(tmp_path: Path) -
     assert done.stderr.splitlines()[-1] == said
     # The nodes shape them as before.
     assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.slow
+def test_an_experiment_without_its_links_is_none(tmp_path: Path) -> None:
+    """A kernel may have no netem; EnOSlib does not see that tc fails."""
+    lab = lab_of(tmp_path, LINKED)
+    (tmp_path / "bin/tc").write_text(f'#!/bin/sh\necho "$NODE tc $*" >>{tmp_path}/log\n')
+    try:
+        done = lab.play(lab.script("enoslib", MINE + "sys.exit(experiment.main(lambda *_: print('ran')))\n"))
+    finally:
+        lab.stop()
+    assert (done.returncode, "ran" in done.stdout.splitlines()) == (1, False)
+    refused = "experiment.py: the links of client1, client2 are not shaped: is there netem in the kernel"
+    assert done.stderr.splitlines()[-1].startswith(refused)
+    log = (tmp_path / "log").read_text().splitlines()
+    for node in ("client1", "client2"):
+        assert [line for line in log if line.startswith(node)][-1] == f"{node} systemctl start nxcc-links.service"
 
 
 # What the nodes have for Ansible
@@ -332,11 +351,14 @@ def test_links_as_enoslib_writes_them(tmp_path: Path) -> None:
     source = SOURCE + (
         "link client -> server { delay 0.5ms; rate 1gbit }\nlink server -> client { loss 1%; delay 2s }\n"
         "link client -> client { rate 0.1mbit; loss 0.0001% }\n"
+        "link server -> server { delay 20ms; jitter 1.5ms; rate 1gbit }\n"
     )
     assert constants(tmp_path / "constants", source)["LINKS"] == [
         {"src": "client", "dest": "server", "delay": "0.5ms", "rate": "1000000kbit", "loss": None},
-        {"src": "server", "dest": "client", "delay": "2000ms", "rate": "100gbit", "loss": "1%"},
+        {"src": "server", "dest": "client", "delay": "2000ms limit 1000000", "rate": "100gbit", "loss": "1%"},
         {"src": "client", "dest": "client", "delay": "0ms", "rate": "100kbit", "loss": "0.0001%"},
+        # Twice the packets of 1500 bytes that fit into 21.5 ms at that rate, as nix/modules/links.nix has it.
+        {"src": "server", "dest": "server", "delay": "20ms 1.5ms limit 3583", "rate": "1000000kbit", "loss": None},
     ]
     lab = Lab(tmp_path, source, "enoslib")
     done = lab.play(lab.script("enoslib", SHAPED))
@@ -345,6 +367,7 @@ def test_links_as_enoslib_writes_them(tmp_path: Path) -> None:
     netem = "tc qdisc add dev eth1 parent 1:1 handle 10: netem delay"
     assert done.stdout.splitlines() == [
         f"{class_} 1000000kbit; {netem} 0.5ms",
-        f"{class_} 100gbit; {netem} 2000ms loss 1%",
+        f"{class_} 100gbit; {netem} 2000ms limit 1000000 loss 1%",
         f"{class_} 100kbit; {netem} 0ms loss 0.0001%",
+        f"{class_} 1000000kbit; {netem} 20ms 1.5ms limit 3583",
     ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from experiments import SOURCE, Lab, library
+from clusters import within
+from experiments import SOURCE, Lab, library, outcome, playing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,3 +157,28 @@ def test_nodes_end_whatever_went_wrong(lab: Lab) -> None:
     assert done.returncode == 1
     assert "experiment.py: vm/run down exits 4" in done.stderr
     assert done.stderr.splitlines()[-1] == "ValueError: no such thing"
+
+
+# A `run up` that takes a while to end what it has begun: longer than subprocess.run has patience with.
+BEGUN = """up)
+    cleanup() { trap '' INT TERM HUP; sleep 2; echo ended >>"$LAB/log"; }
+    touch "$LAB/begun"
+    while :; do pause; done
+    ;;
+no)"""
+
+
+@pytest.mark.parametrize("sent", ["Ctrl-C", "SIGINT", "SIGTERM"])
+def test_nodes_end_once_what_started_them_has_ended(sent: str, lab: Lab) -> None:
+    run = lab.bundle / "vm/run"
+    run.write_text(run.read_text().replace("up)", BEGUN, 1))
+    with playing(lab.folder, lab.bundle / "execo/experiment.py", "--on", "vm", "--down", **lab.variables) as process:
+        assert within(120, (lab.folder / "begun").exists)
+        # A terminal tells all that run there.
+        if sent == "Ctrl-C":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.send_signal(signal.Signals[sent])
+        done = outcome(process)
+    assert done.returncode == (143 if sent == "SIGTERM" else 130), done.stderr
+    assert (lab.folder / "log").read_text() == "ended\ndown\n"

@@ -28,6 +28,9 @@ UNKNOWN = ("properties", "partition", "vlan")
 FASTEST = "100gbit"
 """The rate of a link that has none: EnOSlib's class wants one."""
 
+HELD = 1000
+"""The packets that netem holds back where nothing is said: more of a fast link with a long delay would be lost."""
+
 
 class Enoslib(Orchestrator):
     """Experiments with EnOSlib."""
@@ -48,8 +51,6 @@ class Enoslib(Orchestrator):
             return
         counted = {role.name for role in environment.roles if len(role.nodes) > 1}
         for link in environment.links:
-            if link.jitter:
-                yield "links", link.span, "warning", "EnOSlib's delays have no jitter"
             if link.rate and link.target in counted:
                 yield "links", link.span, "warning", "EnOSlib gives each node of the target the whole rate"
 
@@ -99,14 +100,28 @@ def jobs(environment: Environment) -> dict[str, dict[str, Any]]:
 
 
 def _constraint(link: Link) -> dict[str, Any]:
-    """A link as arguments of NetemHTB.add_constraints: each a text with its unit, ``loss`` None for none."""
+    """A link as arguments of NetemHTB.add_constraints: each a text with its unit, ``loss`` None for none.
+
+    A delay goes to tc as it stands, behind netem's word ``delay``: jitter and limit have no argument of their own.
+    """
+    delay = f"{_number(link.delay or 0)}ms"
+    if link.jitter:
+        delay += f" {_number(link.jitter)}ms"
+    if (held := _limit(link)) > HELD:
+        delay += f" limit {held}"
     return {
         "src": link.source,
         "dest": link.target,
-        "delay": f"{_number(link.delay or 0)}ms",
+        "delay": delay,
         "rate": f"{_number(link.rate / 1000)}kbit" if link.rate else FASTEST,
         "loss": f"{_number(link.loss)}%" if link.loss else None,
     }
+
+
+def _limit(link: Link) -> int:
+    """The packets that netem holds back, as nix/modules/links.nix has them: twice what fits into the delay."""
+    rate = link.rate or 10_000_000_000
+    return min(1_000_000, int(2 * rate / 8000 * ((link.delay or 0) + (link.jitter or 0)) / 1500))
 
 
 def _number(value: int | float) -> str:

@@ -12,6 +12,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -123,9 +124,16 @@ def run(flavour: str, *words: str, dry: bool = False) -> None:
     if dry:
         print(shlex.join(command))
         return
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode != 0:
-        raise NodesError(f"{flavour}/run {shlex.join(words)} exits {done.returncode}")
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        code = process.wait()
+    except BaseException:
+        # It takes its time to end what it has begun, and what called it may not go on before: subprocess.run kills it.
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    if code != 0:
+        raise NodesError(f"{flavour}/run {shlex.join(words)} exits {code}")
 
 
 class Phases:
@@ -188,7 +196,8 @@ def options(name: str, environment: str, nodes: str, arguments: list[str] | None
     """The command line of an experiment: ``name`` is its orchestrator's, ``nodes`` the flavour where none is named."""
     parser = argparse.ArgumentParser(
         description=f"Run an experiment on the nodes of {environment}: build, deploy, provision, run. They stay up.",
-        epilog=f"Times: {STATE}/{name}/phases.json. Exit: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.",
+        epilog=f"Times: {STATE}/{name}/phases.json. Exit: 0 done, 1 something failed, 2 wrong usage,"
+        " 130 interrupted, 143 ended.",
     )
     parser.add_argument("--on", metavar="FLAVOUR", default=nodes, help="whose nodes: docker, vm, g5k-image …")
     parser.add_argument("--running", action="store_true", help="take the nodes that are ready; nothing is started")
@@ -212,6 +221,7 @@ def play(
     except NodesError as error:
         return _failed(error)
     code = 0
+    _end_as_interrupted()
     try:
         if not given.running:
             up(flavour)
@@ -230,6 +240,19 @@ def play(
             except NodesError as error:
                 code = max(code, _failed(error))
     return code
+
+
+def _end_as_interrupted() -> None:
+    """Have SIGTERM, which `timeout` and batch schedulers send, undo what Ctrl-C undoes; the exit code is 143 then."""
+    own = os.getpid()
+
+    def end(number: int, _: object) -> None:
+        # What Ansible forks has this handler too, and nothing to undo.
+        if os.getpid() != own:
+            os._exit(128 + number)
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def _failed(error: NodesError) -> int:

@@ -13,7 +13,7 @@ from machines import fixture
 from tools import need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from machines import Role
 
@@ -26,8 +26,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
     fixture()
     made: list[Bundle] = []
 
-    def new(text: str, roles: Mapping[str, Role], tiny: bool = False, flavour: str = "vm-ramdisk") -> Bundle:
-        made.append(Bundle(tmp_path_factory.mktemp("cluster") / "env", text, roles, tiny, flavour))
+    def new(
+        text: str,
+        roles: Mapping[str, Role],
+        tiny: bool = False,
+        flavour: str = "vm-ramdisk",
+        beside: Sequence[str] = (),
+    ) -> Bundle:
+        made.append(Bundle(tmp_path_factory.mktemp("cluster") / "env", text, roles, tiny, flavour, beside))
         return made[-1]
 
     yield new

@@ -131,12 +131,33 @@ def emulation(deployed: Deployed, roles: en.Roles, networks: en.Networks) -> Ite
         shape = {name: link[name] for name in ("delay", "rate", "loss")}
         netem.add_constraints(**ends, **shape, networks=told)
     try:
-        en.run_command(f"{nxcc_nodes.PATH}; systemctl stop nxcc-links.service", roles=sources)
+        shaping(sources, "stop")
         netem.deploy()
+        check(netem)
         yield synced
     finally:
-        netem.destroy()
-        en.run_command(f"{nxcc_nodes.PATH}; systemctl start nxcc-links.service", roles=sources)
+        try:
+            netem.destroy()
+        finally:
+            shaping(sources, "start")
+
+
+def shaping(hosts: list[en.Host], action: str) -> None:
+    """Stop the nodes' own shaping of their links, or start it."""
+    command = f"{nxcc_nodes.PATH}; systemctl {action} nxcc-links.service"
+    en.run_command(command, roles=hosts, task_name=f"{action} the nodes' own shaping")
+
+
+def check(netem: en.NetemHTB) -> None:
+    """NodesError where a node has not all queues: of the commands that EnOSlib gives it, the last one's end counts."""
+    wanted = {host.alias: len(source.constraints) for host, source in netem.sources.items()}
+    said = en.run_command(f"{nxcc_nodes.PATH}; tc qdisc show", roles=[*netem.sources], task_name="look at the links")
+    found = {result.host: result.stdout.count("qdisc netem ") for result in said}
+    short = sorted(name for name, count in wanted.items() if found.get(name, 0) < count)
+    if short:
+        raise NodesError(
+            f"the links of {', '.join(short)} are not shaped: is there netem in the kernel (its module sch_netem)?"
+        )
 
 
 def configurations() -> dict[str, en.G5kConf]:
