@@ -1,7 +1,7 @@
 """``$name`` in a string, which is text: a hint where the value of a definition is what it looks like.
 
-Shell, nginx and others have variables of that form: nothing is said of texts that are scripts, and of those with a ``$``
-that can only be for somebody else.
+Shell, nginx and others have variables of that form: nothing is said of texts that are scripts, nor of those with a
+``$`` that can only be for somebody else.
 """
 
 from __future__ import annotations
