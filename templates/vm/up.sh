@@ -181,6 +181,8 @@ wait_ready() {
             silence=$((silence + 1))
             if [ "$silence" -ge "$enough" ]; then
                 enough=$((enough * 2))
+                # QEMU stops a node whose disk cannot grow.
+                need_room
                 say "$ready of $all nodes are ready after $(($1 - left / 100)) s of $1 (--timeout)"
             fi
             ;;

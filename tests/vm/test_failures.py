@@ -140,21 +140,44 @@ def test_unreadable_kernel(pair: Bundle, other: Path, tmp_path: Path, theirs: Pa
     assert said.stderr.splitlines()[-1] == f"vm-ramdisk/run: cannot read {result}/roles/web/kernel"
 
 
-def test_no_room(pair: Bundle, tmp_path: Path) -> None:
-    """The state is on a file system that is full."""
+@pytest.fixture
+def small(pair: Bundle, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The state is on a file system of its own, of this size."""
     state = pair.state.parent
+    state.mkdir(exist_ok=True)
     state.rename(tmp_path / "state")
     state.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(state)], check=True)
-    try:
-        done = pair.run("up", timeout=120)
-        assert done.returncode == 1, done
-        assert done.stderr.splitlines()[-1] == f"vm-ramdisk/run: no space left in {pair.state}"
-        assert pair.processes() == {}
-    finally:
-        subprocess.run(["umount", "--lazy", str(state)], check=True)
-        state.rmdir()
-        (tmp_path / "state").rename(state)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={request.param},mode=0700", "tmpfs", str(state)], check=True)
+    yield
+    pair.succeed("down", "--grace", "0")
+    subprocess.run(["umount", "--lazy", str(state)], check=True)
+    state.rmdir()
+    (tmp_path / "state").rename(state)
+
+
+@pytest.mark.parametrize("small", ["64k"], indirect=True)
+@pytest.mark.usefixtures("small")
+def test_no_room(pair: Bundle) -> None:
+    """The state is on a file system that is full."""
+    done = pair.run("up")
+    assert done.returncode == 1, done
+    assert done.stderr.splitlines()[-1] == f"vm-ramdisk/run: no space left in {pair.state}"
+    assert pair.processes() == {}
+
+
+@pytest.mark.parametrize("small", ["16m"], indirect=True)
+@pytest.mark.usefixtures("small")
+def test_no_room_any_more(pair: Bundle, silent: Path) -> None:
+    """QEMU stops a node whose disk cannot grow: nothing would ever come of waiting for it."""
+    process = pair.start("up", NXCC_RESULT=str(silent))
+    assert process.stderr
+    started = (line for line in process.stderr if line.endswith(": starts\n"))
+    assert {next(started, ""), next(started, "")} == {"web1: starts\n", "web2: starts\n"}
+    full = ["dd", "if=/dev/zero", f"of={pair.state}/full"]
+    assert subprocess.run(full, capture_output=True, check=False).returncode == 1
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert said.splitlines()[-1] == f"vm-ramdisk/run: no space left in {pair.state}"
 
 
 def test_interrupted(pair: Bundle, silent: Path) -> None:
