@@ -216,6 +216,27 @@ def test_kernel_parameters_that_cannot_be_handed_on(tmp_path: Path, parameter: s
     assert "cannot be handed on" in error.notes[0]
 
 
+@pytest.mark.parametrize("setting", [False, True])
+@pytest.mark.parametrize(
+    "parameter", ["a;b", "a&b", "a|b", "a<b", "a>b", "{", "a={b}", "#a", "a=#b", "a!*?[b]~(c)@%+,:^_"]
+)
+def test_kernel_parameters_that_grub_reads_in_another_way(tmp_path: Path, parameter: str, setting: bool) -> None:
+    """In a PXE profile and in grub.cfg they are words of its language; a kernel that is started by kexec gets them."""
+
+    def source(flavour: str) -> str:
+        words = f'kernel-params "quiet", "{parameter}"'
+        return f"environment lab\nrole a {{\n  {f'flavour {flavour} {{ {words} }}' if setting else words}\n}}"
+
+    errors = refused(source("g5k-image"), tmp_path)
+    if parameter in ("a=#b", "a!*?[b]~(c)@%+,:^_"):
+        assert not errors
+    else:
+        (error,) = errors
+        assert (error.code, line_of(error)) == ("NX0704", 3)
+        assert error.notes[0].startswith(f"`{parameter}` holds one of ; & | < > {{ }}, or begins with #, which GRUB")
+    assert make.compiled(source("g5k-ramdisk"), tmp_path, "g5k-ramdisk").ok
+
+
 # Lengths: init=/nxcc/a/init systemd.unit=nxcc-provision.target are 52 bytes; a blank, and the parameter.
 @pytest.mark.parametrize(
     ("settings", "fits"),

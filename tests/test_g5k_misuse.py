@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +89,15 @@ def test_an_oar_that_does_not_answer(lab: Lab) -> None:
     assert lab.frontend.site.jobs()[2101234]["state"] in ("Error", "Terminated")
 
 
+def test_an_oar_that_never_answers(lab: Lab) -> None:
+    fine(lab("reserve"))
+    lab.frontend.shorter(60, 1)
+    lab.frontend.program("oarstat", "#!/bin/sh\nexec sleep 1000\n")
+    done = lab("release")
+    assert done.returncode == 1
+    assert "OAR does not answer, and job 2101234 stays as it is: oarstat takes more than a minute" in done.stderr
+
+
 @pytest.mark.parametrize("shell", ["dash", "busybox"])
 def test_what_oar_says_of_a_job_is_read_whole(lab: Lab, shell: str) -> None:
     """Commas, braces, quotes and the other facts' names in a text are none of theirs."""
@@ -109,6 +120,70 @@ def test_what_oar_says_of_a_job_is_read_whole(lab: Lab, shell: str) -> None:
     (lab.folder / "script").write_text(script)
     told = fine(lab.frontend.run([*words, str(lab.folder / "script"), str(lab.folder / "facts")]))
     assert told.stdout.splitlines() == [message, str(now), "3600", "null"]
+
+
+AT = ("--at", "2030-01-02 03:04:05")
+
+
+def asked(lab: Lab) -> bool:
+    """Whether the job that OAR validates now is noted."""
+    return (lab.own / "job").exists() and (lab.own / "job").read_text() == "2101234 made\n"
+
+
+def test_an_interrupt_while_oar_validates_takes_the_reservation_back(lab: Lab) -> None:
+    lab.frontend.scenario(validates_after=1000)
+    running = lab.start(*AT, "reserve")
+    wait_for(lambda: asked(lab))
+    # As a terminal does: to all of it.
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(300) == 130
+    assert lab.frontend.site.jobs()[2101234]["state"] == "Error"
+    lab.frontend.scenario()
+    assert "is over" not in fine(lab("reserve")).stderr
+    assert sorted(lab.frontend.site.jobs()) == [2101234, 2101235]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_run_that_ends_while_oar_validates_leaves_the_reservation_to_the_next(lab: Lab, sent: signal.Signals) -> None:
+    lab.frontend.scenario(validates_after=3)
+    running = lab.start(*AT, "reserve")
+    wait_for(lambda: asked(lab))
+    running.send_signal(sent)
+    assert running.wait(300) in (143, -9)
+    wait_for(lambda: not lab.frontend.site.jobs()[2101234]["client"])
+    assert asked(lab)
+    done = lab("--wait", "0", "reserve")
+    assert "job 2101234: Waiting, starts about 2030-01-02 03:04:05" in done.stderr
+    assert len(lab.frontend.log("oarsub")) == 1
+
+
+def test_an_interrupt_after_the_validation_leaves_the_reservation(lab: Lab) -> None:
+    running = lab.start(*AT, "reserve")
+    # It looks at the job only when OAR's client has ended.
+    wait_for(lambda: ["-f", "-J", "-j", "2101234"] in lab.frontend.log("oarstat"))
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(300) == 130
+    assert lab.frontend.site.jobs()[2101234]["state"] == "Waiting"
+    assert asked(lab)
+
+
+def test_a_reservation_that_is_not_valid(lab: Lab) -> None:
+    lab.frontend.scenario(not_valid="This reservation could be launched at 2030-01-03 00:00:00")
+    done = lab(*AT, "reserve")
+    assert done.returncode == 1
+    assert "   # Reservation not valid --> KO (This reservation could be launched at" in done.stderr
+    assert "OAR gives no job: oarsub -n lab" in done.stderr
+    assert not (lab.own / "job").exists()
+
+
+@pytest.mark.parametrize("state", ["Finishing", "toError"])
+def test_a_job_that_is_about_to_end(lab: Lab, state: str) -> None:
+    fine(lab("reserve"))
+    site = lab.frontend.site
+    site.save({**site.job(2101234), "state": state})
+    assert "job 2101234 is over: another one is asked for" in fine(lab("reserve")).stderr
+    site.save({**site.job(2101235), "state": state})
+    assert "job 2101235 is over already" in fine(lab("release")).stderr
 
 
 def test_a_full_disk_is_known_before_a_job_is_asked_for(lab: Lab) -> None:
@@ -206,28 +281,84 @@ def test_the_way_to_nodes_whose_names_have_no_site(lab: Lab) -> None:
     assert said.count("ProxyJump alice@access.grid5000.fr,alice@grenoble\n") == 3
 
 
+def programs(lab: Lab, number: int, **texts: str) -> None:
+    """Other programs on a node of dahu that is deployed."""
+    folder = lab.frontend.folder / "nodes" / HOST.format(number) / "run/current-system/sw/bin"
+    for name, text in texts.items():
+        (folder / name.replace("_", "-")).write_text(f"#!/bin/sh\n{text}\n")
+
+
+def fails_later(lab: Lab, number: int) -> Path:
+    """A node that cannot be provisioned once there is this file: the others are as far as they get by then."""
+    path = lab.folder / "fail"
+    programs(lab, number, nxcc_identity=f"until [ -e {path} ]; do sleep 0.2; done\necho no room\nexit 1")
+    return path
+
+
 def test_what_a_node_says_does_nothing_to_the_terminal(lab: Lab) -> None:
     job = lab.job(1, 2, 3)
     fine(lab("--job", job, "deploy"))
-    programs = lab.frontend.folder / "nodes" / HOST.format(1) / "run/current-system/sw/bin"
-    for name in ("nxcc-ready", "journalctl"):
-        (programs / name).write_text("#!/bin/sh\nprintf 'n\\303\\251 \\033]0;x\\007 \\033[2J\\n'\nexit 1\n")
-    done = lab("--timeout", "4", "provision", "server")
-    assert done.returncode == 1
-    assert "né ]0;x [2J" in done.stderr
-    assert "   | né ]0;x [2J" in done.stderr
-    assert "\033" not in done.stderr + lab("status").stdout
+    says = "printf 'n\\303\\251 \\033]0;x\\007 \\033[2J\\n'\nexit 1"
+    programs(lab, 1, nxcc_ready=says, journalctl=says)
+    fail = fails_later(lab, 2)
+    running = lab.start("provision", "server", "agent1")
+    reason = lab.own / "provision/server.reason"
+    wait_for(lambda: reason.exists() and "né" in reason.read_text())
+    fail.touch()
+    assert running.wait(300) == 1
+    assert running.stderr
+    said = running.stderr.read()
+    assert "né ]0;x [2J" in said
+    assert "   | né ]0;x [2J" in said
+    assert "\033" not in said + lab("status").stdout
+
+
+def test_a_node_that_never_tells_of_its_failures(lab: Lab) -> None:
+    job = lab.job(1, 2, 3)
+    fine(lab("--job", job, "deploy"))
+    lab.frontend.scenario(never_ready=[HOST.format(1)])
+    programs(lab, 1, journalctl="exec sleep 1000")
+    fail = fails_later(lab, 2)
+    lab.frontend.shorter(30, 2)
+    running = lab.start("provision", "server", "agent1")
+    reason = lab.own / "provision/server.reason"
+    wait_for(lambda: reason.exists() and "nothing listens" in reason.read_text())
+    fail.touch()
+    assert running.wait(300) == 1
+    assert running.stderr
+    assert "agent1 (dahu-2.grenoble.grid5000.fr): no room" in running.stderr.read()
+
+
+def test_nobody_goes_on_for_a_run_that_was_killed(lab: Lab) -> None:
+    job = lab.job(1, 2, 3)
+    fine(lab("--job", job, "deploy"))
+    lab.frontend.scenario(unreachable=[HOST.format(1)], never_ready=[HOST.format(2)])
+    running = lab.start("provision")
+    for node, said in {"server": "no answer", "agent1": "waits for those", "agent2": "waits for those"}.items():
+        path = lab.own / f"provision/{node}.reason"
+        wait_for(lambda path=path, said=said: path.exists() and said in path.read_text())
+    running.kill()
+    running.wait()
+
+    def of_its_session() -> list[str]:
+        told = subprocess.run(
+            ["ps", "-o", "args=", "-s", str(running.pid)], capture_output=True, text=True, check=False
+        )
+        return [line for line in told.stdout.splitlines() if "provision" in line]
+
+    wait_for(lambda: not of_its_session())
 
 
 def test_a_job_that_ends_while_nodes_are_waited_for(lab: Lab) -> None:
     job = lab.job(1, 2, 3)
     fine(lab("image"))
     fine(lab("--job", job, "deploy"))
-    lab.frontend.scenario(never_ready=[HOST.format(1)])
-    running = lab.start("--timeout", "4", "provision")
-    wait_for(lambda: (lab.own / "provision/server.named").exists())
+    fail = fails_later(lab, 2)
+    running = lab.start("provision", "agent1")
+    wait_for(lambda: (lab.own / "provision/agent1.log").exists())
     lab.frontend.run(["oardel", job])
-    assert running.wait(60) == 1
+    fail.touch()
+    assert running.wait(300) == 1
     assert running.stderr
     assert f"job {job} is over: `run up` asks for another one" in running.stderr.read()
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import g5k_environments as make
 import pytest
 from grid5000 import lab as base
-from grid5000.lab import HOST, fine, lab_source
+from grid5000.lab import HOST, fine, lab_source, wait_for
 from tools import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NAME = "g5k-ramdisk"
 
@@ -108,13 +108,67 @@ def test_the_test_script_runs_on_the_nodes(tmp_path: Path) -> None:
 def test_a_node_whose_kexec_leads_nowhere(lab: Lab) -> None:
     lab.frontend.scenario(no_kexec=[HOST.format(3)])
     fine(lab("reserve"))
-    done = lab("--deploy-timeout", "30", "deploy")
+    done = lab("--deploy-timeout", "60", "deploy")
     assert done.returncode == 1
     assert f"-- agent1 ({HOST.format(3)}): the old system still answers" in done.stderr
-    assert "do not run their kernel within 30 s (--deploy-timeout): agent1; `run deploy agent1` tries" in done.stderr
+    assert "do not run their kernel within 60 s (--deploy-timeout): agent1; `run deploy agent1` tries" in done.stderr
     assert "failed: the old system still answers" in lab("status").stdout
     lab.frontend.scenario()
     assert "loading: agent1 \n" in fine(lab("deploy")).stderr
+
+
+@pytest.mark.parametrize("shell", ["dash", "busybox", "bash"])
+def test_a_kernel_gets_its_parameters_as_they_are(tmp_path: Path, shell: str) -> None:
+    """Through the shells of the frontend, of ssh, of sudo-g5k and of the node."""
+    odd = "a;b&&c|d<e>(f){g}[h]*?!~%:^@,+=#i"
+    lab = Lab(tmp_path, f'kernel-params "{odd}", "#k", "*", "~"')
+    words = [need("busybox"), "sh"] if shell == "busybox" else [need(shell)]
+    fine(lab("reserve"))
+    key = "nxcc.key="
+    # From the site's own system, and from ours.
+    for _ in range(2):
+        fine(lab.frontend.run([*words, str(lab.run), "--pause", "0.1", "deploy", "server"], timeout=300))
+        line = fine(lab("ssh", "server", "cat /proc/cmdline")).stdout
+        assert line.partition(key)[2].partition(" ")[2] == f"{odd} #k * ~\n"
+    assert len([words for words in lab.frontend.log("kexec") if "-l" in words]) == 2
+    lab("down")
+
+
+def test_a_shell_that_says_more_than_it_is_asked(lab: Lab) -> None:
+    """A file of its own that greets is none of ours; one that ends it is said."""
+    fine(lab("reserve"))
+    for index in (2, 3, 4):
+        sudo = Path(lab.frontend.site.node(HOST.format(index))) / "bin/sudo-g5k"
+        sudo.write_text(sudo.read_text().replace("#!/bin/sh\n", "#!/bin/sh\necho Welcome\n"))
+    lab.frontend.scenario(babbles={HOST.format(3): "standard"})
+    done = lab("deploy")
+    assert done.returncode == 1
+    said = 'it tells no boot id but "[1mHave a lot of fun": does a file of its shell (.bashrc) end it?'
+    assert f"-- agent1 ({HOST.format(3)}): {said}" in done.stderr.splitlines()
+    assert "cannot load kernel and ramdisk: agent1;" in done.stderr
+    assert not lab.frontend.log("kexec")
+    # Nor is it another kernel that runs when the new one's says something else.
+    lab.frontend.scenario(babbles={HOST.format(3): "kexec"})
+    running = lab.start("deploy")
+    reason = lab.own / "deploy/agent1.reason"
+    wait_for(lambda: reason.exists() and "it tells no boot id" in reason.read_text())
+    assert not (lab.own / "deployed" / HOST.format(3)).exists()
+    lab.frontend.scenario()
+    assert running.wait(300) == 0
+
+
+def test_a_node_whose_shell_never_answers(lab: Lab) -> None:
+    """As where the home is gone: sshd answers."""
+    fine(lab("reserve"))
+    lab.frontend.shorter(60, 5)
+    lab.frontend.scenario(hangs=[HOST.format(3)])
+    done = lab("deploy")
+    assert done.returncode == 1
+    said = "its shell does not answer within a minute: is your home there?"
+    assert f"-- agent1 ({HOST.format(3)}): {said}" in done.stderr
+    (lab.frontend.bin / "timeout").unlink()
+    lab.frontend.scenario()
+    fine(lab("deploy"))
 
 
 def test_nobody_jumps_where_one_cannot_load(lab: Lab) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import g5k_environments as make
 import pytest
 from grid5000 import lab as base
-from grid5000.lab import HOST, fine, lab_source
+from grid5000.lab import HOST, fine, lab_source, wait_for
 from tools import need
 
 if TYPE_CHECKING:
@@ -45,14 +45,20 @@ def copied(lab: base.Lab) -> set[str]:
 def test_to_all_nodes(lab: base.Lab, launcher: str) -> None:
     need(launcher)
     lab.frontend.scenario(unseen="lab.state", no_kexec=[HOST.format(3)])
-    done = lab("--launcher", launcher, "--deploy-timeout", "20", "deploy")
-    assert f"{launcher} copies to: server agent1 agent2\n" in done.stderr
-    assert f"-- agent1 ({HOST.format(3)}): the old system still answers" in done.stderr
+    running = lab.start("--launcher", launcher, "deploy")
+    reason = lab.own / "deploy/agent1.reason"
+    wait_for(lambda: reason.exists() and "the old system still answers" in reason.read_text())
+    wait_for(lambda: all((lab.own / "deployed" / HOST.format(n)).exists() for n in (2, 4)))
+    running.terminate()
+    assert running.wait(120) == 143
+    assert running.stderr
+    said = running.stderr.read()
+    assert f"{launcher} copies to: server agent1 agent2\n" in said
     found = files(lab, 3)
     assert set(found) == {"kernel", "initrd", "kexec"} | ({"known_hosts"} if launcher == "taktuk" else set())
     for name in ("kernel", "initrd"):
         assert found[name] == (lab.folder / "store/pairs/1" / name).read_bytes()
-    assert copied(lab) == ({HOST.format(n) for n in (2, 3, 4)} if launcher == "ssh" else set()), done.stderr
+    assert copied(lab) == ({HOST.format(n) for n in (2, 3, 4)} if launcher == "ssh" else set()), said
     assert fine(lab("status")).stdout.count(" deployed") == 2
 
 

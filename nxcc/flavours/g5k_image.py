@@ -11,6 +11,7 @@ from nxcc.flavours.base import Setting
 from nxcc.flavours.g5k import (
     ARCHITECTURES,
     LONGEST,
+    PARAMETER,
     PROVISION,
     RECORDED,
     ROLE_SETTINGS,
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 EXTENSIONS = {"gzip": "gz", "bzip2": "bz2", "xz": "xz", "zstd": "zst"}
 
 POSTINSTALL = "server:///grid5000/postinstalls/g5k-postinstall.tgz"
+
+# What GRUB reads in another way, which gets parameters unquoted from Kadeploy's PXE profiles and the nodes' grub.cfg:
+# operators, blocks and comments (grub-core/script/yylex.l).
+GRUB = r"[;&|<>{}]|^#"
 
 # A path or an address that Kadeploy's clients take as it is: they parse both as a URI.
 PATH = r"(/[A-Za-z0-9_.+@~-]+)+"
@@ -102,8 +107,15 @@ class G5kImage(Grid5000):
         return LONGEST, f"Linux takes {LONGEST}, with the root= that Kadeploy adds"
 
     def losses(self, environment: Environment) -> Iterator[tuple[str, Span, str, str]]:
-        """Also what Kadeploy makes of a description that it keeps."""
+        """Also parameters that GRUB does not hand on, and what Kadeploy makes of a description that it keeps."""
+        import re
+
         yield from super().losses(environment)
+        for role in environment.roles:
+            for parameter in parameters(environment, role, self.name):
+                if re.fullmatch(PARAMETER, parameter.text) and re.search(GRUB, parameter.text):
+                    why = "one of ; & | < > { }, or begins with #, which GRUB reads in another way"
+                    yield "kernel-params", parameter.span, "error", f"`{parameter.text}` holds {why}"
         if self._registered(environment):
             for settings in environment.settings:
                 for key, values, span in settings.values if settings.flavour == self.name else ():

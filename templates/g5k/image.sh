@@ -84,15 +84,15 @@ write_description() {
     line=$(parameters_of "$1")
     case $line in
     *[\"\$\`\\]* | *"'"*) refuse "role $1: a kernel parameter holds a quote, \$, \` or \\, which Kadeploy cannot hand on: $line" ;;
+    *[';&|<>{}']* | *' #'*) refuse "role $1: a kernel parameter holds one of ; & | < > { }, or begins with #, which GRUB reads in another way: $line" ;;
     esac
     length=$(printf '%s' "$line" | wc -c)
     [ "$length" -le "$longest" ] ||
         refuse "role $1: its kernel parameters have $((length)) bytes, $longest is the most: $line"
     mkdir -p "$own/env"
-    # `|` is in neither: paths are checked, and of what a parameter may hold sed reads & and | in another way.
-    shown=$(printf '%s' "$line" | sed 's/[&|]/\\&/g')
+    # What sed would read in another way is in neither.
     sed -e "/^image:\$/,/^[^ ]/ s|^  file: .*|  file: \"$place\"|" \
-        -e "/^boot:\$/,/^[^ ]/ s|^  kernel_params: .*|  kernel_params: \"$shown\"|" \
+        -e "/^boot:\$/,/^[^ ]/ s|^  kernel_params: .*|  kernel_params: \"$line\"|" \
         "$here/$1.yaml" >"$own/env/$1.yaml.new"
     { grep -qxF "  file: \"$place\"" "$own/env/$1.yaml.new" && grep -qxF "  kernel_params: \"$line\"" "$own/env/$1.yaml.new"; } ||
         die "$here/$1.yaml has no image or no kernel_params as nxcc writes them: compile again"
@@ -116,11 +116,11 @@ register_environments() {
         [ "$(cat "$own/env/$role.registered" 2>/dev/null)" != "$what" ] || continue
         if [ -e "$own/env/$role.registered" ]; then
             unregister "$role" >/dev/null 2>&1 || :
-            said=$(kaenv3 -a "$own/env/$role.yaml" 2>&1 </dev/null) || die "Kadeploy does not take $own/env/$role.yaml: $said"
+            said=$(register_one "$role" 2>&1) || die "Kadeploy does not take $own/env/$role.yaml: $said"
         else
             # From now on it is ours to remove, unless it is there already: then it is of another bundle or hand.
             : >"$own/env/$role.registered"
-            said=$(kaenv3 -a "$own/env/$role.yaml" 2>&1 </dev/null) || {
+            said=$(register_one "$role" 2>&1) || {
                 rm -f -- "$own/env/$role.registered"
                 case $said in
                 *already*) said="$said; where nobody needs it any more, \`kaenv3 -d $environment-$role --env-version 1\` removes it" ;;
@@ -133,11 +133,19 @@ register_environments() {
     done
 }
 
+# Its client may read all of the image for its sum: ROLE
+register_one() {
+    registered=0
+    timeout 600 kaenv3 -a "$own/env/$1.yaml" </dev/null || registered=$?
+    [ "$registered" -ne 124 ] || echo "its server does not answer"
+    return "$registered"
+}
+
 # Without a version Kadeploy removes all of them, also those that are the user's own. Newer clients ask, unless they are told
 # not to; 3.3.11 does not know that option: ROLE
 unregister() {
-    kaenv3 --yes -d "$environment-$1" --env-version 1 </dev/null 2>/dev/null ||
-        kaenv3 -d "$environment-$1" --env-version 1 </dev/null
+    asking kaenv3 --yes -d "$environment-$1" --env-version 1 </dev/null 2>/dev/null ||
+        asking kaenv3 -d "$environment-$1" --env-version 1 </dev/null
 }
 
 # For programs that deploy by the environments' names: they are there, and so are the keys that such a program hands on.

@@ -26,6 +26,7 @@ do_deploy() {
     # On the nodes; the same each time, so that what an interrupted one left there does not take memory for ever.
     folder=/dev/shm/${sockets##*/}
     say "loading: $targets"
+    limit="timeout $deploy_timeout"
     on_all greet_node greeted
     for pair in "$own"/result/pairs/*; do
         (cd "$pair" && sha256sum kernel initrd && cd ../.. && sha256sum kexec) >"$own/deploy/sums-${pair##*/}"
@@ -40,7 +41,7 @@ do_deploy() {
         children="$children $!"
     done
     wait_started
-    children=
+    children='' limit=
     finish
 }
 
@@ -75,7 +76,8 @@ choose_nodes() {
 base() {
     to=$1
     shift
-    ssh -o BatchMode=yes -o ConnectTimeout=15 -o StrictHostKeyChecking=accept-new -o LogLevel=ERROR \
+    # shellcheck disable=SC2086 # words
+    $limit ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=30 -o StrictHostKeyChecking=accept-new -o LogLevel=ERROR \
         -o "UserKnownHostsFile=$sockets/first/$to" "$to" "$@"
 }
 
@@ -87,16 +89,33 @@ as_root() {
     esac
 }
 
-# What runs on a node: the site's system (base), ours with its host key (known), or ours without (newcomer): NODE HOST
+# The boot id in what a node says, whose shell may say more; nothing where there is none: WORDS
+boot_id() { printf '%s\n' "$1" | grep -xE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | tail -n 1; }
+
+# What a node says instead: WORDS
+no_boot_id() { printf 'it tells no boot id but "%s": does a file of its shell (.bashrc) end it?\n' "$(printf '%s' "$1" | tail -n 1)"; }
+
+# What runs on a node: the site's system (base), ours with its host key (known), or ours without (newcomer): NODE HOST.
+# Sets way and was, its boot id; without, why.
 find_way() {
+    why=
     for way in base known newcomer; do
-        if said=$(as_root "$1" "$2" 'cat /proc/sys/kernel/random/boot_id' 2>&1); then
-            was=$(printf '%s\n' "$said" | tail -n 1)
-            return 0
-        fi
-        [ "$way" != base ] || base_said=$said
+        status=0
+        said=$(limit='timeout 60' && as_root "$1" "$2" 'cat /proc/sys/kernel/random/boot_id' 2>&1) || status=$?
+        case $status in
+        0)
+            was=$(boot_id "$said")
+            [ -z "$was" ] || return 0
+            why=$(no_boot_id "$said")
+            return 1
+            ;;
+        124)
+            why="its shell does not answer within a minute: is your home there?"
+            return 1
+            ;;
+        esac
+        [ "$way" != base ] || why=$(printf '%s' "$said" | tail -n 1)
     done
-    printf '%s\n' "$base_said"
     return 1
 }
 
@@ -104,7 +123,7 @@ find_way() {
 # copied there: NODE ROLE HOST
 greet_node() {
     if ! find_way "$1" "$3"; then
-        reason_of "$1" "$(printf '%s' "$base_said" | tail -n 1)"
+        reason_of "$1" "$why"
         return 1
     fi
     needed=$(memory_for "$2")
@@ -183,19 +202,22 @@ jump_node() {
     }
     ssh -F "$own/ssh_config" -O exit "$1" 2>/dev/null || :
     told=
+    limit='timeout 60'
     while :; do
         # An open port says nothing: the old system answers until it ends.
         if said=$(in_turn newcomer "$1" cat /proc/sys/kernel/random/boot_id 2>&1); then
-            is=$(printf '%s\n' "$said" | tail -n 1)
-            [ "$is" = "$was" ] || break
-            said="the old system still answers"
+            case $(boot_id "$said") in
+            '') said=$(no_boot_id "$said") ;;
+            "$was") said="the old system still answers" ;;
+            *) break ;;
+            esac
         fi
         case $said in
         *"Permission denied"*) said="the old system still answers, or the new one does not know the bundle's key" ;;
         *"HOST IDENTIFICATION"*) rm -f -- "$own/first/$1" ;;
         esac
         reason_of "$1" "$(printf '%s' "$said" | tail -n 1)"
-        sleep "$pause"
+        rest
     done
     rm -f -- "$own/deployed/$3.why"
     printf '%s\n' "$job $(what_is_deployed "$2")" >"$own/deployed/$3"

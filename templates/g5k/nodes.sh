@@ -52,7 +52,7 @@ address_of() {
 check_architecture() {
     [ -z "$made" ] && command -v oarnodes >/dev/null || return 0
     quoted_hosts=$(printf '%s\n' "$pairs" | sed -n "s/^.* .* \(.*\)\$/'\1'/p" | paste -s -d , -)
-    of=$(oarnodes -J --sql "network_address IN ($quoted_hosts)" 2>/dev/null | sed -n 's/.*"cpuarch" *: *"\([^"]*\)".*/\1/p' | sort -u)
+    of=$(asking oarnodes -J --sql "network_address IN ($quoted_hosts)" 2>/dev/null | sed -n 's/.*"cpuarch" *: *"\([^"]*\)".*/\1/p' | sort -u)
     for one in $of; do
         [ "$one" = "$architecture" ] || refuse "$said has nodes with $one processors, and the environment is built for $architecture (\`system\`)"
     done

@@ -35,8 +35,11 @@ check_site() {
     esac
 }
 
+# A program that asks a server, which may never answer.
+asking() { timeout 60 "$@"; }
+
 # One line of what oarstat tells about the job, as JSON; nothing where OAR does not know it.
-job_facts() { oarstat -f -J -j "$job" 2>/dev/null | tr -d '\n'; }
+job_facts() { asking oarstat -f -J -j "$job" 2>/dev/null | tr -d '\n'; }
 
 # A number or a text of a job's facts: NAME FACTS
 fact() {
@@ -48,9 +51,9 @@ s/.*\"$1\" *: *\([^\", }]*\).*/\1/p" | sed 's/\\\(.\)/\1/g'
 ask_state() {
     tries=0
     # A scheduler that does not answer is not one that knows no such job.
-    until said=$(oarstat -s -j "$job" 2>&1); do
+    until said=$(asking oarstat -s -j "$job" 2>&1); do
         tries=$((tries + 1))
-        [ "$tries" -lt 5 ] || die "OAR does not answer, and job $job stays as it is: $said"
+        [ "$tries" -lt 5 ] || die "OAR does not answer, and job $job stays as it is: ${said:-oarstat takes more than a minute}"
         sleep "$pause"
     done
     job_state=$(printf '%s\n' "$said" | sed -n "s/^$job: *//p")
@@ -59,7 +62,7 @@ ask_state() {
 # Whether a job that ended is why nothing answers any more.
 job_is_over() {
     [ "$job" != - ] || return 1
-    case $(oarstat -s -j "$job" 2>/dev/null) in *Finishing* | *Terminated* | *Error*) ;; *) return 1 ;; esac
+    case $(asking oarstat -s -j "$job" 2>/dev/null) in *Finishing* | *Terminated* | *Error*) ;; *) return 1 ;; esac
 }
 
 # Sets left: seconds of walltime that the job has yet.
@@ -94,7 +97,7 @@ check_clusters() {
     command -v oarnodes >/dev/null || return 0
     for cluster in $(printf '%s\n' "$nodes" | cut -d ' ' -f 3 | grep -vx -e - | sort -u); do
         count=$(printf '%s\n' "$nodes" | cut -d ' ' -f 3 | grep -cxF "$cluster")
-        told=$(oarnodes -J --sql "cluster='$cluster'" 2>/dev/null) || return 0
+        told=$(asking oarnodes -J --sql "cluster='$cluster'" 2>/dev/null) || return 0
         there=$(printf '%s\n' "$told" | sed -n 's/.*"network_address" *: *"\([^"]*\)".*/\1/p' | sort -u | grep -c . || :)
         [ "$there" -gt 0 ] || refuse "this site has no cluster $cluster"
         [ "$there" -ge "$count" ] || refuse "cluster $cluster has $there nodes, and the environment wants $count of it"
@@ -120,7 +123,7 @@ do_reserve() {
     if [ -n "$job" ]; then
         ask_state
         case $job_state in
-        Terminated | Error)
+        Terminated | Error | toError | Finishing)
             [ -z "$job_option$dry" ] || die "job $job is over ($job_state)"
             say "job $job is over: another one is asked for"
             forget_job
@@ -154,21 +157,46 @@ TYPES
         say "then it waits until the job runs"
         return 0
     fi
-    # OAR writes the job's own output where it is asked for.
-    answer=$(cd "$own" && "$@" 2>&1) || {
-        printf '%s\n' "$answer" | sed 's/^/   /' >&2
-        die "OAR refuses the job: $(quoted "$@")"
-    }
-    job=$(printf '%s\n' "$answer" | sed -n 's/^OAR_JOB_ID=\([0-9][0-9]*\)$/\1/p')
-    if [ -z "$job" ]; then
-        printf '%s\n' "$answer" | sed 's/^/   /' >&2
-        die "OAR gave no job"
+    ask_oar "$@"
+    if ! { read -r job made <"$own/job"; } 2>/dev/null; then
+        sed 's/^/   /' "$own/answer" >&2
+        die "OAR gives no job: $(quoted "$@")"
     fi
-    made=made
-    say "job $job: $(resources)"
-    keep_job
     wait_job
     finish
+}
+
+# Asks OAR with these words. Its client tells the job's number at once, and of a reservation in advance only ends when OAR has
+# validated it; until then it takes the job back at an interrupt, and OAR does where the client is gone.
+ask_oar() {
+    {
+        # An interrupt is the client's to answer.
+        trap : INT TERM HUP
+        answered=0
+        # OAR writes the job's own output where it is asked for.
+        (cd "$own" && exec "$@" 2>&1) || answered=$?
+        # Its last words may have no end of line.
+        printf '\nexit %s\n' "$answered"
+    } | note_job
+}
+
+# Notes the job that OAR's client tells of, whatever becomes of this run meanwhile, and forgets it where it is taken back.
+note_job() {
+    trap '' INT TERM HUP
+    while IFS= read -r line; do
+        case $line in
+        OAR_JOB_ID=*)
+            job=${line#*=} made=made
+            say "job $job: $(resources)"
+            keep_job
+            ;;
+        *"waiting for validation"*) say "OAR validates the reservation; an interrupt takes it back" ;;
+        # Done, or ended by a signal: the job is OAR's.
+        'exit 0' | 'exit 1'[2-9][0-9] | '') ;;
+        'exit '*) forget_job ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done >"$own/answer"
 }
 
 keep_job() {
@@ -266,8 +294,8 @@ do_release() {
         need_oar
         ask_state
         case $job_state in
-        Terminated | Error | '') say "job $job is over already" ;;
-        *) act oardel "$job" >&2 || die "job $job cannot be ended" ;;
+        Terminated | Error | toError | Finishing | '') say "job $job is over already" ;;
+        *) if [ -n "$dry" ]; then act oardel "$job"; else asking oardel "$job"; fi >&2 || die "job $job cannot be ended" ;;
         esac
     fi
     forget_job

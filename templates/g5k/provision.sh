@@ -59,18 +59,23 @@ $table
 TABLE
 }
 
+# Before an ssh that must end: `timeout SECONDS`. A node may answer, and its shell, which waits for a home, never.
+limit=
+
 # ssh to a node whose host key is this bundle's: NODE COMMAND
 known() {
     to=$1
     shift
-    ssh -F "$own/ssh_config" -o ConnectTimeout=15 "$to" "$@"
+    # shellcheck disable=SC2086 # words
+    $limit ssh -F "$own/ssh_config" -o ConnectTimeout=15 "$to" "$@"
 }
 
 # ssh to a node that was just installed: its key is taken at the first answer and must stay the same.
 newcomer() {
     to=$1
     shift
-    ssh -F "$own/ssh_config" -o ConnectTimeout=15 -o ControlPath=none -o StrictHostKeyChecking=accept-new \
+    # shellcheck disable=SC2086 # words
+    $limit ssh -F "$own/ssh_config" -o ConnectTimeout=15 -o ControlPath=none -o StrictHostKeyChecking=accept-new \
         -o "HostKeyAlias=$to" -o "UserKnownHostsFile=$sockets/first/$to" "$to" "$@"
 }
 
@@ -133,8 +138,15 @@ reason() {
     mv -f -- "$own/provision/$to.reason.new" "$own/provision/$to.reason"
 }
 
+# Between two looks at a node, in a process of its own, which ends where the parent is gone.
+rest() {
+    kill -0 $$ 2>/dev/null || exit 1
+    sleep "$pause"
+}
+
 # One node, in a process of its own, until it is ready or the parent gives up: NODE ROLE
 provision_node() {
+    limit="timeout $((timeout + 60))"
     folder=$own/provision/$1.files
     rm -rf -- "$folder"
     mkdir -p "$folder"
@@ -158,7 +170,7 @@ provision_node() {
         *) said="no answer by ssh: $(printf '%s' "$said" | tail -n 1)" ;;
         esac
         reason "$1" "$said"
-        sleep "$pause"
+        rest
     done
     rm -rf -- "$folder"
     if [ "$status" -ne 0 ]; then
@@ -173,15 +185,15 @@ provision_node() {
     }
     : >"$own/provision/$1.named"
     reason "$1" "waits for those that it comes after"
-    until others_ready "$2"; do sleep "$pause"; done
+    until others_ready "$2"; do rest; done
     until said=$(in_turn known "$1" "$node_path; systemctl start --no-block default.target" 2>&1); do
         reason "$1" "default.target cannot be started: $said"
-        sleep "$pause"
+        rest
     done
     : >"$own/provision/$1.started"
     until said=$(in_turn known "$1" "$node_path; nxcc-ready" 2>&1); do
         reason "$1" "${said:-not ready}"
-        sleep "$pause"
+        rest
     done
     rm -f -- "$own/provision/$1.reason"
     : >"$own/provision/$1.ready"
@@ -249,6 +261,7 @@ not_provisioned() {
     again=
     # shellcheck disable=SC2086 # processes
     kill $children 2>/dev/null || :
+    limit='timeout 30'
     for node in $targets; do
         [ ! -e "$own/provision/$node.ready" ] || continue
         again="$again $node"

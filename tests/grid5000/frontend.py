@@ -47,6 +47,16 @@ class Frontend:
         (self.home / ".ssh" / "authorized_keys").write_text(public)
         self.scenario()
 
+    def shorter(self, seconds: int, fewer: int) -> None:
+        """From now on `timeout` takes fewer seconds, or with -k: for those that are too many for a test."""
+        lines = (
+            "option=",
+            'if [ "$1" = -k ]; then option=-k; shift; fi',
+            f'if [ "$1" = {seconds} ]; then shift; set -- {fewer} "$@"; fi',
+            f'exec {need("timeout")} $option "$@"',
+        )
+        self.program("timeout", "#!/bin/sh\n" + "\n".join(lines) + "\n")
+
     def program(self, name: str, text: str) -> None:
         """Put a program first on the PATH."""
         path = self.bin / name
@@ -65,7 +75,10 @@ class Frontend:
 
     def scenario(self, **what: Any) -> None:
         """What goes wrong from now on; see site.DEFAULT_SCENARIO."""
-        (self.folder / "scenario.json").write_text(json.dumps(what))
+        # Programs that run now read the one or the other.
+        new = self.folder / "scenario.json.new"
+        new.write_text(json.dumps(what))
+        new.replace(self.folder / "scenario.json")
 
     @property
     def site(self) -> Site:

@@ -42,7 +42,7 @@ class Lab:
 
     def __call__(self, *words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         options = [] if words[:1] in (("ssh",), ("help",)) else ["--pause", "0.1"]
-        return self.frontend.run([str(self.run), *options, *words], stdin=stdin, timeout=300, **environment)
+        return self.frontend.run([str(self.run), *options, *words], stdin=stdin, timeout=900, **environment)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command, and go on."""
@@ -80,7 +80,7 @@ def fine(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[
     return done
 
 
-def wait_for(holds: Callable[[], Any], seconds: float = 90) -> None:
+def wait_for(holds: Callable[[], Any], seconds: float = 300) -> None:
     """Wait until something holds."""
     end = time.monotonic() + seconds
     while not holds():

@@ -186,6 +186,12 @@ def shell(folder: str, host: str, user: str) -> None:
     os.environ["NODE_HOST"] = host
     command = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     site.log("ssh", [user, host, command])
+    parent = os.getppid()
+    while host in site.scenario["hangs"] and os.getppid() == parent:
+        time.sleep(0.5)
+    if "boot_id" in command and site.scenario["babbles"].get(host) == _system(node):
+        print("Welcome to dahu!\n\033[1mHave a lot of fun")
+        raise SystemExit(0)
     unshare = ["unshare", "--mount", "--uts", *(["--map-root-user"] if os.getuid() else [])]
     keeps = "" if host in site.scenario["no_files"] else "yes"
     words = [node, user, site.home(), command, site.scenario["unseen"], keeps]

@@ -6,10 +6,11 @@ import getopt
 import json
 import os
 import re
+import signal
 import sqlite3
 import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from grid5000.site import Site, fail
 
@@ -149,9 +150,36 @@ def oarsub(site: Site, arguments: list[str]) -> None:
                 "message": "",
                 "hosts": chosen,
                 "start": 0,
+                # Who waits for the validation.
+                "client": os.getpid() if reservation != "0" else 0,
             }
         )
-    print(f"OAR_JOB_ID={number}")
+    signal.signal(signal.SIGINT, lambda *_: _take_back(site, number))
+    signal.signal(signal.SIGHUP, lambda *_: _take_back(site, number))
+    print(f"OAR_JOB_ID={number}", flush=True)
+    if reservation != "0":
+        _validate(site, number)
+
+
+def _take_back(site: Site, number: int) -> NoReturn:
+    """What oarsub does at an interrupt, from when the job has a number until it ends."""
+    sys.stderr.write("\n\n# Caught Interrupt (^C), ")
+    with site.locked():
+        site.save({**site.job(number), "state": "Error"})
+    os._exit(1)
+
+
+def _validate(site: Site, number: int) -> None:
+    print("# Advance reservation request: waiting for validation...", flush=True)
+    time.sleep(site.scenario["validates_after"])
+    why = site.scenario["not_valid"]
+    with site.locked():
+        job = site.job(number)
+        site.save({**job, "client": 0, "state": "Error" if why else job["state"]})
+    if why:
+        print(f"# Reservation not valid --> KO ({why})")
+        raise SystemExit(10)
+    print("# Reservation valid --> OK", flush=True)
 
 
 def _start(reservation: str) -> float:

@@ -21,6 +21,8 @@ VARIABLE = "G5K_STANDIN"
 DEFAULT_SCENARIO: dict[str, Any] = {
     "waits": 0,  # seconds until a job starts
     "never_starts": False,
+    "validates_after": 0,  # seconds until a reservation in advance is validated
+    "not_valid": "",  # why it never is
     "fails_to_start": False,  # goes to Error
     "ends_after": None,  # seconds a job runs, whatever its walltime: a walltime that is over
     "admission": "",  # a rule that refuses each job with this text
@@ -34,6 +36,8 @@ DEFAULT_SCENARIO: dict[str, Any] = {
     "unseen": "",  # a folder of the home that nodes do not see
     "no_files": [],  # nodes whose memory keeps no files
     "shut": [],  # nodes that other nodes cannot connect to
+    "hangs": [],  # nodes whose shells never answer
+    "babbles": {},  # node -> the system whose shell tells something else than its boot id
     "no_kexec": [],  # nodes whose kexec jumps nowhere: the old system stays
     "home_is_local": False,  # no file server has the home
     "room": 1 << 30,  # KiB free where the home is
@@ -99,7 +103,7 @@ class Site:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One program at a time changes the state, and what it does at an interrupt can take the lock once more."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGHUP])
         try:
             with open(os.path.join(self.folder, ".lock"), "w", encoding="utf-8") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -136,16 +140,27 @@ class Site:
 
     def job(self, number: int) -> dict[str, Any]:
         """A job as it is by now; KeyError where there is none."""
+        job = self._read(number)
+        if _gone(job):
+            # As it was when it ended.
+            job = self._read(number)
+            if _gone(job):
+                # oar_meta_sched takes back what it cannot tell oarsub of.
+                job = {**job, "client": 0, "state": "Error", "message": "[MetaSched] Can not notify oarsub"}
+                self.save(job)
+        return self._by_now(job)
+
+    def _read(self, number: int) -> dict[str, Any]:
         try:
             with open(self._job_path(number), encoding="utf-8") as file:
                 job: dict[str, Any] = json.load(file)
         except FileNotFoundError:
             raise KeyError(number) from None
-        return self._by_now(job)
+        return job
 
     def _by_now(self, job: dict[str, Any]) -> dict[str, Any]:
         now = time.time()
-        if job["state"] in ("Terminated", "Error"):
+        if job["state"] in ("Terminated", "Error", "toError", "Finishing"):
             return job
         start = max(job["wanted_start"], job["submitted"] + self.scenario["waits"])
         if self.scenario["never_starts"] or now < start:
@@ -192,6 +207,11 @@ class Site:
     def home(self) -> str:
         """The user's home on the frontend and, over NFS, on its nodes."""
         return os.path.join(self.folder, "home")
+
+
+def _gone(job: dict[str, Any]) -> bool:
+    """Whether nobody waits any more for the validation of a job."""
+    return bool(job.get("client")) and not os.path.exists(f"/proc/{job['client']}")
 
 
 def _duration(command: str) -> float:
