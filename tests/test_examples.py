@@ -106,6 +106,23 @@ def test_the_readme_says_what_there_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_readme_s_ports_parameters_and_files(name: str) -> None:
+    """What it says besides its commands: addresses are published, parameters are the source's, files are there."""
+    readme = (EXAMPLES / name / "README.md").read_text()
+    environment = compiled(name).environment
+    assert environment is not None
+    published = {publish.host_port for role in environment.roles for publish in role.publish}
+    asked = {int(port) for port in re.findall(r"https?://127\.0\.0\.1:(\d+)", readme)}
+    assert asked <= published
+    assert {int(port) for port in re.findall(r"--port (\d+)=", readme)} <= published
+    for parameter, value in re.findall(r"--set\s+(\w+)=([^`\s]+)", readme):
+        assert compile_file(source(name), ["docker"], parameters={parameter: value}).ok, parameter
+    files = re.findall(r"`([\w/-]+\.(?:nxc|nix|py|html|c))`", readme)
+    assert [file for file in files if not (EXAMPLES / name / file).exists()] == []
+    assert set(re.findall(r"`build/([\w-]+@\w+)`", readme)) <= {f"{example}@{setup}" for example, setup in setups()}
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_is_nix(name: str, tmp_path: Path) -> None:
     need("nix-instantiate")
     write(compiled(name), tmp_path)
