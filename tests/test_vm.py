@@ -64,7 +64,7 @@ def run(script: Path, *arguments: str, shell: str = "sh", **environment: str) ->
     clean = {name: value for name, value in os.environ.items() if not name.startswith("NXCC_")}
     command = [*shlex.split(shell), str(script), *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**clean, **environment}, timeout=60
+        command, capture_output=True, text=True, check=False, env={**clean, **environment}, timeout=300
     )
 
 

@@ -93,10 +93,10 @@ panicked() {
 # The lines of a console with which a kernel ends: they stand there even where a role's kernel is quiet.
 endings='Kernel panic - not syncing|reboot: Restarting system'
 
-# Prints how often a node's kernel has ended since the start of its QEMU: NODE
+# Sets times, how often a node's kernel has ended since the start of its QEMU: NODE
 count_endings() {
-    count=$(grep -acE "$endings" "$own/node/$1/console.log" 2>/dev/null) || :
-    echo "${count:-0}"
+    times=$(grep -acE "$endings" "$own/node/$1/console.log" 2>/dev/null) || :
+    times=${times:-0}
 }
 
 # Asks all nodes that run whether they are ready, but some, at once; lines NODE STATUS, 255 and 124 where there is no

@@ -20,7 +20,7 @@ NODES
     need_build
     if [ -n "$dry" ]; then
         make_secrets
-        say "then, each once those that it comes after are ready, for up to ${timeout:-300} s:"
+        say "then, each once those that it comes after are ready, for up to ${timeout:-300 or, without KVM, 900} s:"
         for node in $wanted; do "$here/node/$node.sh" --print; done
         return 0
     fi
@@ -106,7 +106,8 @@ bring_up() {
         printf '%s started\n' "$1" >&3
     fi
     begun_at=$(clock)
-    before=$(count_endings "$1")
+    count_endings "$1"
+    before=$times
     told=
     # A `run` that is killed by force cannot end this.
     while alive "$1" && kill -0 $$ 2>/dev/null; do
@@ -127,7 +128,8 @@ bring_up() {
             return 0
         fi
         # Once may be meant, or be mended by it.
-        times=$(($(count_endings "$1") - before))
+        count_endings "$1"
+        times=$((times - before))
         if [ "$times" -ge 3 ]; then
             printf '%s loops it panics or reboots again and again, %s times by now\n' "$1" "$times" >&3
             return 0
