@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from clusters import within
 from guests import cpio
-from machines import Role
+from machines import Role, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,14 +32,25 @@ SOURCE = """
 environment pair
 role web[2] {
   resources { memory 256MiB }
-  publish 18080:80
+  publish PORT:80
 }
 """
 
 
 @pytest.fixture(scope="module")
-def pair(cluster: Callable[..., Bundle]) -> Bundle:
-    return cluster(SOURCE, {"web": Role()}, tiny=True)
+def port() -> int:
+    """The port of web1, with that of web2 and another after it: none is anybody's."""
+    while True:
+        first = free_port()
+        with contextlib.suppress(OSError, OverflowError), contextlib.ExitStack() as all_free:
+            for number in range(3):
+                all_free.enter_context(socket.create_server(("127.0.0.1", first + number)))
+            return first
+
+
+@pytest.fixture(scope="module")
+def pair(cluster: Callable[..., Bundle], port: int) -> Bundle:
+    return cluster(SOURCE.replace("PORT", str(port)), {"web": Role()}, tiny=True)
 
 
 @pytest.fixture(autouse=True)
@@ -97,12 +109,12 @@ def as_user(script: Path, *arguments: str, **environment: str) -> subprocess.Com
     )
 
 
-def test_taken_port(pair: Bundle) -> None:
-    with socket.create_server(("127.0.0.1", 18081)):
+def test_taken_port(pair: Bundle, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port + 1)):
         done = pair.run("up")
     assert done.returncode == 1
-    line = next(line for line in done.stderr.splitlines() if "18081" in line)
-    assert line == "-- node web2: port 18081 of this machine is taken, or not yours to open: " + (
+    line = next(line for line in done.stderr.splitlines() if line.startswith("-- "))
+    assert line == f"-- node web2: port {port + 1} of this machine is taken, or not yours to open: " + (
         "--port PORT=OTHER publishes it elsewhere"
     )
 
@@ -266,14 +278,14 @@ def test_too_little_memory(pair: Bundle, other: Path) -> None:
     )
 
 
-def test_two_users(pair: Bundle, theirs: Path) -> None:
+def test_two_users(pair: Bundle, port: int, theirs: Path) -> None:
     """The same environment twice, of two users: same names and addresses, and neither sees the other's nodes."""
     copy = copied(pair, theirs)
     result = {"NXCC_RESULT": str(theirs / "result")}
     shutil.copytree(pair.result, theirs / "result", symlinks=True)
     try:
         mine = pair.start("up", "web1")
-        done = as_user(copy, "up", "--port", "18081=18082", "web2", **result)
+        done = as_user(copy, "up", "--port", f"{port + 1}={port + 2}", "web2", **result)
         _, said = mine.communicate(timeout=900)
         assert (mine.returncode, done.returncode) == (0, 0), said + done.stderr
         assert within(120, lambda: pair.states() == {"web1": "ready", "web2": "-"})
