@@ -71,7 +71,7 @@ class Bundle:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=900,
             **self._identity(),
         )
 
@@ -82,7 +82,7 @@ class Bundle:
         return {"user": self.user, "group": self.user, "extra_groups": groups}
 
     def up(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = self.run("up", "--timeout", "120", *arguments, **variables)
+        done = self.run("up", "--timeout", "600", *arguments, **variables)
         assert done.returncode == 0, done.stderr
         return done
 

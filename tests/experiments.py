@@ -148,14 +148,14 @@ class Lab:
         (self.folder / "ssh_config").write_text(config)
         (self.folder / "nodes").write_text("".join(f"{name} {role} 127.0.0.1 -\n" for name, role in self.nodes.items()))
         for name in self.nodes:
-            command = [need("ssh"), "-F", str(self.folder / "ssh_config"), "-o", "ConnectionAttempts=20", name, "true"]
-            subprocess.run(command, check=True, timeout=60)
+            command = [need("ssh"), "-F", str(self.folder / "ssh_config"), "-o", "ConnectionAttempts=120", name, "true"]
+            subprocess.run(command, check=True, timeout=300)
 
     def stop(self) -> None:
         """Stop the daemons."""
         for daemon in self.daemons:
             daemon.terminate()
-            daemon.wait(timeout=20)
+            daemon.wait(timeout=120)
 
     def play(self, program: Path | str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """What a program of Python says."""

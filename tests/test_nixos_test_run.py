@@ -50,7 +50,7 @@ def run(made: Path, *arguments: str, shell: str = "sh", **environment: str) -> s
         text=True,
         check=False,
         env={**os.environ, **environment},
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -43,7 +43,7 @@ def engine() -> Iterator[Engine]:
     finally:
         if daemon:
             daemon.terminate()
-            daemon.wait(timeout=60)
+            daemon.wait(timeout=300)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +69,7 @@ def engine2(engine: Engine) -> Iterator[Engine]:
         yield made
     finally:
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait(timeout=60)
+        daemon.wait(timeout=300)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -101,7 +101,7 @@ def _log(name: str) -> Any:
 
 
 def _wait_for(engine: Engine, daemon: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not engine.answers():
         if daemon.poll() is not None or time.monotonic() > deadline:
             missing("dockerd does not start; its log is in the temporary folder (nxcc-test-*.log)")

@@ -73,7 +73,7 @@ before = broken_1.succeed("ip route")
 broken_1.block()
 server.fail("ping -c 1 -W 2 broken-1")
 broken_1.unblock()
-server.wait_until_succeeds("ping -c 1 -W 5 broken-1", timeout=20)
+server.wait_until_succeeds("ping -c 1 -W 5 broken-1", timeout=200)
 assert broken_1.succeed("ip route") == before
 server.block()
 """
@@ -126,7 +126,7 @@ def test_a_right_script_passes(pair: Bundle) -> None:
 def test_a_wrong_one_fails_with_its_line(pair: Bundle) -> None:
     start = time.monotonic()
     done = pair.run("test", "wrong")
-    assert time.monotonic() - start < 60, "a unit that has failed is not waited for"
+    assert time.monotonic() - start < 300, "a unit that has failed is not waited for"
     assert done.returncode == 1
     assert 'test/wrong.py:4: broken_1.wait_for_unit("standin-broken.service")' in done.stderr
     assert 'unit "standin-broken.service" reached state "failed"' in done.stderr

@@ -60,7 +60,7 @@ def contained(engine: Engine, network: str, folder: Path, nodes: bytes | None, n
     for mount in mounts:
         options += ["-v", mount]
     started = time.monotonic()
-    lines = engine.docker("run", *options, engine.image, "sh", "/main", timeout=60).splitlines()
+    lines = engine.docker("run", *options, engine.image, "sh", "/main", timeout=600).splitlines()
     values = dict(line[1:].partition(" ")[::2] for line in lines if line.startswith("@"))
     return Run(values, lines, time.monotonic() - started)
 
