@@ -334,18 +334,19 @@ def test_nobody_goes_on_for_a_run_that_was_killed(lab: Lab) -> None:
     fine(lab("--job", job, "deploy"))
     lab.frontend.scenario(unreachable=[HOST.format(1)], never_ready=[HOST.format(2)])
     running = lab.start("provision")
-    for node, said in {"server": "no answer", "agent1": "waits for those", "agent2": "waits for those"}.items():
-        path = lab.own / f"provision/{node}.reason"
-        wait_for(lambda path=path, said=said: path.exists() and said in path.read_text())
-    running.kill()
-    running.wait()
 
     def of_its_session() -> list[str]:
         told = subprocess.run(
-            ["ps", "-o", "args=", "-s", str(running.pid)], capture_output=True, text=True, check=False
+            ["ps", "-ww", "-o", "args=", "-s", str(running.pid)], capture_output=True, text=True, check=False
         )
-        return [line for line in told.stdout.splitlines() if "provision" in line]
+        return [line for line in told.stdout.splitlines() if str(lab.run) in line]
 
+    for node, said in {"server": "no answer", "agent1": "waits for those", "agent2": "waits for those"}.items():
+        path = lab.own / f"provision/{node}.reason"
+        wait_for(lambda path=path, said=said: path.exists() and said in path.read_text())
+    assert len(of_its_session()) > 3
+    running.kill()
+    running.wait()
     wait_for(lambda: not of_its_session())
 
 
