@@ -317,7 +317,7 @@ def test_a_node_that_never_tells_of_its_failures(lab: Lab) -> None:
     job = lab.job(1, 2, 3)
     fine(lab("--job", job, "deploy"))
     lab.frontend.scenario(never_ready=[HOST.format(1)])
-    programs(lab, 1, journalctl="exec sleep 1000")
+    programs(lab, 1, journalctl=f"sleep 60\n: >{lab.folder}/told")
     fail = fails_later(lab, 2)
     lab.frontend.shorter(30, 2)
     running = lab.start("provision", "server", "agent1")
@@ -327,6 +327,7 @@ def test_a_node_that_never_tells_of_its_failures(lab: Lab) -> None:
     assert running.wait(300) == 1
     assert running.stderr
     assert "agent1 (dahu-2.grenoble.grid5000.fr): no room" in running.stderr.read()
+    assert not (lab.folder / "told").exists()
 
 
 def test_nobody_goes_on_for_a_run_that_was_killed(lab: Lab) -> None:
