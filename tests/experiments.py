@@ -1,7 +1,8 @@
-"""Bundles with an orchestrator's experiment, and nodes that answer by ssh: an sshd of this machine for each.
+"""Bundles with an orchestrator's experiment, and nodes that answer by ssh: an sshd of this machine for each connection,
+which ssh starts itself, so that there are no ports which others may take.
 
-What stands for `vm/run` here writes what the real one writes, by the functions of templates/run/base.sh; it starts and
-stops the daemons. The nodes' files are this machine's.
+What stands for `vm/run` here writes what the real one writes, by the functions of templates/run/base.sh. The nodes'
+files are this machine's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -112,10 +112,9 @@ class Lab:
         (self.bundle / "vm/run").write_text(RUN)
         assert found.environment
         self.nodes = {node.name: node.role for node in found.environment.nodes}
-        self.daemons: list[subprocess.Popen[bytes]] = []
 
     def start(self, tools: Mapping[str, str] | None = None) -> None:
-        """Start a daemon a node; ``tools`` are programs that the nodes have before all others, by name."""
+        """Have the nodes answer; ``tools`` are programs that they have before all others, by name."""
         sshd = need("/usr/sbin/sshd")
         bin = self.folder / "bin"
         bin.mkdir()
@@ -129,33 +128,20 @@ class Lab:
         host_key = (self.folder / "host.pub").read_text()
         config = ""
         for name in self.nodes:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
-            words = {
-                "Port": port, "ListenAddress": "127.0.0.1", "HostKey": self.folder / "host", "PidFile": "none",
-                "AuthorizedKeysFile": self.folder / "id.pub", "StrictModes": "no", "UsePAM": "no",
-                "PermitRootLogin": "yes", "SetEnv": f"NODE={name} PATH={bin}:{os.environ['PATH']}",
-                "Subsystem": "sftp internal-sftp",
-            }  # fmt: skip
-            options = [word for key, value in words.items() for word in ("-o", f"{key}={value}")]
-            self.daemons.append(subprocess.Popen([sshd, "-D", "-f", "/dev/null", *options]))
+            (self.folder / f"sshd-{name}").write_text(
+                f"HostKey {self.folder}/host\nAuthorizedKeysFile {self.folder}/id.pub\nStrictModes no\nUsePAM no\n"
+                f"PermitRootLogin yes\nLogLevel QUIET\nSubsystem sftp internal-sftp\n"
+                f"SetEnv NODE={name} PATH={bin}:{os.environ['PATH']}\n"
+            )
             (self.folder / f"known-{name}").write_text(f"{name} {host_key}")
             config += (
-                f"Host {name}\n HostName 127.0.0.1\n Port {port}\n User root\n HostKeyAlias {name}\n"
-                f" IdentityFile {self.folder}/id\n IdentitiesOnly yes\n UserKnownHostsFile {self.folder}/known-{name}\n"
-                " GlobalKnownHostsFile /dev/null\n StrictHostKeyChecking yes\n LogLevel ERROR\n"
+                f"Host {name}\n ProxyCommand {sshd} -i -f {self.folder}/sshd-{name}\n User root\n"
+                f" HostKeyAlias {name}\n IdentityFile {self.folder}/id\n IdentitiesOnly yes\n"
+                f" UserKnownHostsFile {self.folder}/known-{name}\n GlobalKnownHostsFile /dev/null\n"
+                " StrictHostKeyChecking yes\n LogLevel ERROR\n"
             )
         (self.folder / "ssh_config").write_text(config)
         (self.folder / "nodes").write_text("".join(f"{name} {role} 127.0.0.1 -\n" for name, role in self.nodes.items()))
-        for name in self.nodes:
-            command = [need("ssh"), "-F", str(self.folder / "ssh_config"), "-o", "ConnectionAttempts=120", name, "true"]
-            subprocess.run(command, check=True, timeout=300)
-
-    def stop(self) -> None:
-        """Stop the daemons."""
-        for daemon in self.daemons:
-            daemon.terminate()
-            daemon.wait(timeout=120)
 
     def play(self, program: Path | str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """What a program of Python says."""

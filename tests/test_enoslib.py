@@ -16,7 +16,6 @@ from nix_systems import nixpkgs, of_bundle
 from nxcc.resources import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TOOLS = {
@@ -63,10 +62,8 @@ def lab_of(folder: Path, source: str = SOURCE) -> Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    made = lab_of(tmp_path)
-    yield made
-    made.stop()
+def lab(tmp_path: Path) -> Lab:
+    return lab_of(tmp_path)
 
 
 def test_four_phases_on_real_nodes(lab: Lab) -> None:
@@ -105,11 +102,8 @@ def test_a_node_that_fails_is_an_error(lab: Lab) -> None:
 def test_enoslib_shapes_the_links_while_the_experiment_runs(subnet: str, tmp_path: Path) -> None:
     """In the environment's own network, and where nodes have other addresses, as on Grid'5000."""
     lab = lab_of(tmp_path, LINKED.replace("127.0.0.0/8", subnet))
-    try:
-        body = "def body(roles, networks):\n    open('log', 'a').write('body\\n')\nexperiment.main(body)\n"
-        done = lab.play(lab.script("enoslib", MINE + body))
-    finally:
-        lab.stop()
+    body = "def body(roles, networks):\n    open('log', 'a').write('body\\n')\nexperiment.main(body)\n"
+    done = lab.play(lab.script("enoslib", MINE + body))
     assert done.returncode == 0, done.stdout + done.stderr
     log = (tmp_path / "log").read_text().splitlines()
     before, after = log[: log.index("body")], log[log.index("body") :]
@@ -128,10 +122,7 @@ def test_enoslib_shapes_the_links_while_the_experiment_runs(subnet: str, tmp_pat
 def test_links_that_enoslib_cannot_shape_are_not_left_unshaped(tmp_path: Path) -> None:
     lab = lab_of(tmp_path, LINKED)
     (tmp_path / "nodes").write_text((tmp_path / "nodes").read_text().replace(" 127.0.0.1 ", " - "))
-    try:
-        done = lab.play(lab.script("enoslib", MINE + "sys.exit(experiment.main(lambda *_: print('ran')))\n"))
-    finally:
-        lab.stop()
+    done = lab.play(lab.script("enoslib", MINE + "sys.exit(experiment.main(lambda *_: print('ran')))\n"))
     assert (done.returncode, "ran" in done.stdout.splitlines()) == (1, False)
     said = "experiment.py: EnOSlib cannot shape links of client1, client2, server: no address of theirs is known"
     assert done.stderr.splitlines()[-1] == said
@@ -144,10 +135,7 @@ def test_an_experiment_without_its_links_is_none(tmp_path: Path) -> None:
     """A kernel may have no netem; EnOSlib does not see that tc fails."""
     lab = lab_of(tmp_path, LINKED)
     (tmp_path / "bin/tc").write_text(f'#!/bin/sh\necho "$NODE tc $*" >>{tmp_path}/log\n')
-    try:
-        done = lab.play(lab.script("enoslib", MINE + "sys.exit(experiment.main(lambda *_: print('ran')))\n"))
-    finally:
-        lab.stop()
+    done = lab.play(lab.script("enoslib", MINE + "sys.exit(experiment.main(lambda *_: print('ran')))\n"))
     assert (done.returncode, "ran" in done.stdout.splitlines()) == (1, False)
     refused = "experiment.py: the links of client1, client2 are not shaped: is there netem in the kernel"
     assert done.stderr.splitlines()[-1].startswith(refused)
@@ -262,15 +250,14 @@ def test_real_configurations_of_what_is_reserved(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def reserved(tmp_path: Path) -> Iterator[Lab]:
+def reserved(tmp_path: Path) -> Lab:
     """A bundle whose nodes EnOSlib reserves."""
     lab = lab_of(tmp_path, SOURCE + IMAGE)
     (lab.bundle / "g5k-image").mkdir()
     (lab.bundle / "g5k-image/run").write_text(RUN)
     (lab.bundle / "g5k-image/run").chmod(0o755)
     (tmp_path / "image").write_text("1\n")
-    yield lab
-    lab.stop()
+    return lab
 
 
 def reserve(lab: Lab, *words: str, text: str = RESERVED, code: int = 0) -> list[str]:

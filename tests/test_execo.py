@@ -13,7 +13,6 @@ from clusters import within
 from experiments import SOURCE, Lab, library, outcome, playing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 READY = {"nxcc-ready": "exit 0", "uname": 'echo "I am $NODE"'}
@@ -33,12 +32,11 @@ sys.exit(experiment.main(body))
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path) -> Lab:
     library("execo")
     made = Lab(tmp_path, SOURCE, "execo")
     made.start(READY)
-    yield made
-    made.stop()
+    return made
 
 
 def test_four_phases_on_real_nodes(lab: Lab) -> None:

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -206,6 +207,28 @@ def options(name: str, environment: str, nodes: str, arguments: list[str] | None
     return parser.parse_args(arguments)
 
 
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM, which `timeout` and batch schedulers send, end a program as Ctrl-C does, with the exit code 143."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    own = os.getpid()
+
+    def end(number: int, _: object) -> None:
+        # What Ansible forks has this handler too, and nothing to undo.
+        if os.getpid() != own:
+            os._exit(128 + number)
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@_ended_by_sigterm()
 def play(
     given: argparse.Namespace,
     up: Callable[[str], None],
@@ -221,7 +244,6 @@ def play(
     except NodesError as error:
         return _failed(error)
     code = 0
-    _end_as_interrupted()
     try:
         if not given.running:
             up(flavour)
@@ -240,19 +262,6 @@ def play(
             except NodesError as error:
                 code = max(code, _failed(error))
     return code
-
-
-def _end_as_interrupted() -> None:
-    """Have SIGTERM, which `timeout` and batch schedulers send, undo what Ctrl-C undoes; the exit code is 143 then."""
-    own = os.getpid()
-
-    def end(number: int, _: object) -> None:
-        # What Ansible forks has this handler too, and nothing to undo.
-        if os.getpid() != own:
-            os._exit(128 + number)
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)
 
 
 def _failed(error: NodesError) -> int:

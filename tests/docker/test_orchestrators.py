@@ -202,7 +202,7 @@ sys.exit(experiment.main(body))
 
 @pytest.mark.parametrize("flavour", ["enoslib", "execo"])
 def test_interrupts(flavour: str, bundle: Callable[[Environment], Bundle], tmp_path: Path) -> None:
-    """Ctrl-C while the nodes start and in the middle of the experiment: a second one goes on, and --down ends it."""
+    """Ctrl-C while nodes start and in the middle of the experiment, then SIGTERM: --down leaves nothing."""
     library(flavour)
     lab = with_programs(bundle(make.environment("lab", make.role("server"), make.role("agent"))))
     waits = script(lab, tmp_path, flavour, WAITS[flavour])
@@ -230,6 +230,10 @@ def test_interrupts(flavour: str, bundle: Callable[[Environment], Bundle], tmp_p
     assert lab.ssh("agent", "pidof sleep")
     lab.ssh("agent", "rm /run/begun")
     name = lab.project
-    interrupted("--running", "--down", when=begun)
+    with play(lab, tmp_path, waits, "--running", "--down") as process:
+        assert within(240, lambda: begun() or process.poll() is not None)
+        process.terminate()
+        done = outcome(process)
+    assert done.returncode == 143, done.stdout + done.stderr
     assert not lab.left(name)
     assert not (lab.state / "docker/deployed.json").exists()
