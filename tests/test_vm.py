@@ -377,6 +377,8 @@ def test_a_dry_run_prints_commands_and_makes_nothing(odd: Path, tmp_path: Path) 
         assert done.returncode == 0, (arguments, done.stderr)
         assert said in done.stdout, arguments
         assert "-name a1" not in done.stdout or arguments == ("up",)
+    moved = run(odd / "run", "--dry-run", "--port", "8080=9090", "up", PATH=os.environ["PATH"])
+    assert "with port 8080 of this machine published at 9090" in moved.stderr
     assert [entry.name for entry in tmp_path.iterdir()] == [odd.parent.name]
 
 

@@ -240,6 +240,13 @@ def test_fetch_tells_when_this_machine_cannot_take_it(single: Path, running: str
     )
 
 
+def test_fetch_of_what_is_not_there(single: Path, running: str, tmp_path: Path) -> None:
+    """In one line, not in tar's words; a folder that cannot be entered is one that has no such file."""
+    for path in ("none", "none/of/it"):
+        done = run(single / "run", "fetch", f"a:{tmp_path}/{path}", str(tmp_path / "to"), PATH=running)
+        assert (done.returncode, done.stderr) == (1, f"vm-ramdisk/run: there is no {tmp_path}/{path} on a\n")
+
+
 def test_fetch_of_a_link_gives_the_file(single: Path, running: str, tmp_path: Path) -> None:
     """On NixOS most of /etc are links into the store; links in a folder stay what they are."""
     (tmp_path / "store").write_text("x")

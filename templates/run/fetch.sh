@@ -20,8 +20,10 @@ do_fetch() {
     base=${path##*/}
     base=${base:-.}
     # A link to a file gives the file: on NixOS most of /etc are links into the store. Those in folders stay links.
+    # Of what is not there it sends an archive of nothing, which tar takes in silence, and EX_NOINPUT of sysexits.h.
     # shellcheck disable=SC2016 # for the node's shell
-    set -- "$node_path"'; if [ -L "$1/$2" ] && [ -f "$1/$2" ]; then h=h; else h=; fi
+    set -- "$node_path"'; [ -e "$1/$2" ] || [ -L "$1/$2" ] || { head -c 1024 /dev/zero; exit 66; }
+        if [ -L "$1/$2" ] && [ -f "$1/$2" ]; then h=h; else h=; fi
         exec tar -C "$1" "-c${h}f" - -- "$2"' sh "$parent" "$base"
     if [ -n "$dry" ]; then
         on_node "$@"
@@ -31,7 +33,11 @@ do_fetch() {
     umask "$mask"
     mkdir -p -- "$folder"
     # The status of a pipe is its last command's: both go another way.
-    outcome=$({ { on_node "$@" 3>&- </dev/null && echo sent >&3 || echo failed >&3; } |
+    outcome=$({ { on_node "$@" 3>&- </dev/null && echo sent >&3 || echo "failed $?" >&3; } |
         { tar -C "$folder" -xof - 3>&- || echo failed >&3; }; } 3>&1) || :
-    [ "$outcome" = sent ] || die "cannot fetch $path of $node"
+    case $outcome in
+    sent) ;;
+    'failed 66') die "there is no $path on $node" ;;
+    *) die "cannot fetch $path of $node" ;;
+    esac
 }

@@ -22,6 +22,7 @@ NODES
         make_secrets
         say "then, each once those that it comes after are ready, for up to ${timeout:-300 or, without KVM, 900} s:"
         for node in $wanted; do "$here/node/$node.sh" --print; done
+        for moved in $moved_ports; do say "with port ${moved%%=*} of this machine published at ${moved#*=}"; done
         return 0
     fi
     check_result
