@@ -222,7 +222,7 @@ def test_a_pipe_is_a_source(tmp_path: Path) -> None:
 def test_pipes_that_a_source_names_are_not_waited_for(nxcc: Nxcc, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     shown = {
-        "include ./pipe": "pipe",
+        "include ./pipe": "./pipe",
         "let x = read(./pipe)": "./pipe",
         "role b { user ann { keys ./pipe } }": "./pipe",
         "role b { import ./pipe }": "pipe",
