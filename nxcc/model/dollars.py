@@ -52,6 +52,9 @@ def _strings(node: object, known: Mapping[str, str]) -> Iterator[tuple[t.String,
         return
     if isinstance(node, t.File) and _is_script(node.path):
         return
+    # What a text of several lines becomes is not known yet: most are scripts.
+    if isinstance(node, t.Let) and (_is_script(node.name) or _is_block(node.value)):
+        return
     if isinstance(node, t.Apply) and isinstance(node.function, t.Name) and node.function.text == "text":
         return
     if isinstance(node, t.String):
@@ -79,6 +82,10 @@ def _is_script(key: object) -> bool:
     """Whether a name of an option or a path is one of a script."""
     text = key.text if isinstance(key, t.Word) else _text(key) if isinstance(key, t.String) else ""
     return _SCRIPTS.search(text) is not None
+
+
+def _is_block(node: object) -> bool:
+    return isinstance(node, t.String) and node.span.source.text.startswith('"""', node.span.start)
 
 
 def _text(string: t.String) -> str:

@@ -11,6 +11,8 @@ let
   agents = 2;
   domain = "lab.example";
   api-port = 6443;
+  checks = "echo $agents of $domain\n";
+  boot-script = "echo $domain";
   # Where nodes read the secrets; the secrets themselves never get here.
   secret = {
     token = "/run/nxcc/secrets/token";
@@ -100,6 +102,30 @@ in
             "echo $domain $agents"
             "echo $domain"
           ];
+        };
+        systemd.services.checks = {
+          wantedBy = [ "multi-user.target" ];
+          path = [
+            "/run/wrappers"
+            "/run/current-system/sw"
+          ];
+          serviceConfig = {
+            Type = "oneshot";
+            RemainAfterExit = true;
+          };
+          script = checks;
+        };
+        systemd.services.said = {
+          wantedBy = [ "multi-user.target" ];
+          path = [
+            "/run/wrappers"
+            "/run/current-system/sw"
+          ];
+          serviceConfig = {
+            Type = "oneshot";
+            RemainAfterExit = true;
+          };
+          script = boot-script;
         };
         nxcc.ready = [
           {
