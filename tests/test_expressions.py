@@ -358,6 +358,7 @@ REFUSED = [
     ("0.3B", "NX0310"),
     ("0.1kbit / 1000", "NX0310"),
     ("9000000TiB", "NX0321"),
+    ("1e-300 * 1e-8", "NX0321"),
     ('"${flavour.name == "vm"}"', "NX0306"),
     ('"${not (flavour.name == "vm")}"', "NX0306"),
     ('"${if flavour.name == "vm" then true else "x"}"', "NX0306"),
@@ -478,7 +479,7 @@ def test_a_default_setup(tmp_path: Path) -> None:
 BAD = [
     *(("i", text, "NX0304") for text in ("", "x", "1.0", "1e2", " 2", "0x2", "9" * 20, "1_0", "+2", "\u0663")),
     *(("i", text, "NX0303") for text in ("0", "10", "-1")),
-    *(("f", text, "NX0304") for text in ("", "x", "1.", ".5", "inf", "nan", "1e999", "1,5")),
+    *(("f", text, "NX0304") for text in ("", "x", "1.", ".5", "inf", "nan", "1e999", "-1e-320", "1e-400", "1,5")),
     ("f", "0.4", "NX0303"),
     *(("t", text, "NX0303") for text in ("c", "A", "a ")),
     *(("b", text, "NX0304") for text in ("", "yes", "1", "True", "TRUE")),

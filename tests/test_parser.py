@@ -267,7 +267,7 @@ def test_reserved_words_are_keys_but_no_names(word: str) -> None:
 
 @pytest.mark.parametrize(
     ("source", "value"),
-    [("42", 42), ("007", 7), ("3.5", 3.5), ("1e3", 1000.0), ("1.5e-3", 0.0015), ("2E+2", 200.0),
+    [("42", 42), ("007", 7), ("3.5", 3.5), ("1e3", 1000.0), ("1.5e-3", 0.0015), ("2E+2", 200.0), ("2.3e-308", 2.3e-308),
      ("9223372036854775807", 2**63 - 1)],
 )  # fmt: skip
 def test_numbers(source: str, value: float) -> None:
@@ -276,7 +276,7 @@ def test_numbers(source: str, value: float) -> None:
     assert type(found[1]) is type(value)
 
 
-@pytest.mark.parametrize("source", ["9223372036854775808", "1" * 5000, "1e999", "1e-400"])
+@pytest.mark.parametrize("source", ["9223372036854775808", "1" * 5000, "1e999", "1e-400", "2e-308"])
 def test_numbers_out_of_range(source: str) -> None:
     assert [e.code for e in errors_of(f"let x = {source}")] == ["NX0116"]
 

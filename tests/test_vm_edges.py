@@ -217,8 +217,11 @@ def test_status_asks_the_nodes(
     if was_ready:
         (node / "ready").touch()
     path = programs(tmp_path / "bin", {"ssh": f"exit {answer}\n"})
-    # `run` knows a QEMU by its command line.
-    with subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", f"{node}/pid"], start_new_session=True) as machine:
+    # `run` knows a QEMU by its command line, which a process has not yet when Popen returns.
+    command = ["/bin/sh", "-c", "echo; sleep 60; :", f"{node}/pid"]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as machine:
+        assert machine.stdout
+        machine.stdout.readline()
         (node / "pid").write_text(f"{machine.pid}\n")
         done = run(single / "run", "status", PATH=path)
         os.killpg(machine.pid, signal.SIGKILL)

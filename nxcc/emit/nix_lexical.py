@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from nxcc.syntax.words import SMALLEST_FLOAT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -54,7 +56,6 @@ _NAME_START = frozenset(_LETTERS + "_")
 _NAME = _LETTERS + "0123456789_'-"
 _PATH = _LETTERS + "0123456789._+-/"
 _SHORT = 60
-_SMALLEST_FLOAT = 2.2250738585072014e-308
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -78,7 +79,7 @@ def integer(value: int) -> str:
 
 def floating(value: float) -> str:
     """A float literal with a dot in its mantissa; ValueError for what Nix has no literal for."""
-    if value != value or value in (float("inf"), float("-inf")) or 0 < abs(value) < _SMALLEST_FLOAT:
+    if value != value or value in (float("inf"), float("-inf")) or 0 < abs(value) < SMALLEST_FLOAT:
         raise ValueError(f"{value!r} has no literal in Nix")
     text = repr(value)
     if text == "-0.0":

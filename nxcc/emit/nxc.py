@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from nxcc.syntax.words import SMALLEST_FLOAT
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9][A-Za-z0-9_]*)*", re.ASCII)
 _PATH = re.compile(r"\.\.?(?:/[A-Za-z0-9_.+@%~-]+)+")
 _RESERVED = frozenset("if then else for in and or not true false null".split())
@@ -69,7 +71,8 @@ def value(data: Any) -> str:
         return string(data)
     if isinstance(data, int):
         return str(data)
-    if isinstance(data, float) and data - data == 0:  # neither infinite nor not a number
+    # Neither infinite nor not a number, nor too near to zero.
+    if isinstance(data, float) and data - data == 0 and not 0 < abs(data) < SMALLEST_FLOAT:
         return repr(data)
     if isinstance(data, list | tuple):
         return f"[{', '.join(map(value, data))}]"

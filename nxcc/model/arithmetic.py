@@ -6,6 +6,7 @@ from typing import Any
 
 from nxcc.model.values import Attributes, Items, Quantity, SecretPath, Value, known_text, plain
 from nxcc.records import NamedTuple
+from nxcc.syntax.words import SMALLEST_FLOAT
 
 MAX_RANGE = 65_536
 INT64 = 2**63
@@ -114,7 +115,7 @@ def _numbers(operator: str, left: int | float, right: int | float) -> Value | Fa
         result = left / right
     if isinstance(result, int) and not -INT64 <= result < INT64:
         return Fault("NX0321", {})
-    if isinstance(result, float) and (result != result or result in (float("inf"), float("-inf"))):
+    if isinstance(result, float) and (result - result != 0 or 0 < abs(result) < SMALLEST_FLOAT):
         return Fault("NX0321", {})
     return result
 

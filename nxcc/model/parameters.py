@@ -13,6 +13,7 @@ from nxcc.model.scope import GLOBAL, MAX_DIGITS
 from nxcc.model.values import UNKNOWN, Items, Quantity, Unknown, Value, Written, known_text, nix_only, plain, resolved
 from nxcc.model.words import describe
 from nxcc.syntax import tree as t
+from nxcc.syntax.words import double
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -236,8 +237,8 @@ def parse(text: str, type_: str) -> Value:
     if type_ == "float":
         if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", text):
             return UNKNOWN
-        number = Written.of(float(text), text)
-        return UNKNOWN if number in (float("inf"), float("-inf")) else number
+        number = double(text)
+        return UNKNOWN if number is None else Written.of(number, text)
     if type_ in ("size", "duration"):
         match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]+)", text)
         if not match or len(match[1]) > MAX_DIGITS or arithmetic.UNITS.get(match[2], ("", 0))[0] != type_:

@@ -14,7 +14,7 @@ from nxcc.diagnostics.core import Source, Span
 from nxcc.records import NamedTuple
 from nxcc.syntax import tree as t
 from nxcc.syntax.dedent import dedent, joined
-from nxcc.syntax.words import RESERVED, UNITS
+from nxcc.syntax.words import RESERVED, UNITS, double
 
 _ESCAPES = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\\\": "\\", "\\${": "${", '\\"""': '"""'}
 _UNIT_LETTERS = "".join(UNITS)
@@ -196,11 +196,10 @@ class Expressions:
                 self.problems.append(("NX0116", span, "", {}))
                 return t.Literal(0, text, span)
             return t.Literal(int(text), text, span)
-        value = float(text)
-        if value == float("inf") or (value < 1e-300 and text.lower().split("e")[0].strip("0.")):
+        value = double(text)
+        if value is None:
             self.problems.append(("NX0116", span, "", {}))
-            value = 0.0
-        return t.Literal(value, text, span)
+        return t.Literal(value or 0.0, text, span)
 
     def quantity(self, c: list[Any]) -> t.QuantityLiteral:
         """A number with a unit."""

@@ -17,6 +17,8 @@ ROLE_KEYWORDS = (
 ).split()
 RESERVED = frozenset("if then else for in and or not true false null".split())
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "ms", "s", "min", "h", "d", "kbit", "mbit", "gbit", "%")
+SMALLEST_FLOAT = 2.2250738585072014e-308
+"""Nearer to zero, numbers of double precision lose digits, and Nix refuses them."""
 _ELSEWHERE = {
     "B": "byte bytes",
     "KiB": "k kb ki",
@@ -139,3 +141,10 @@ def expected(accepts: Set[str]) -> str:
     if not words or len(words) > 6:
         return ""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def double(text: str) -> float | None:
+    """A decimal number, which may have a fraction and an exponent, in double precision; None out of its range."""
+    value = float(text)
+    is_zero = not text.lower().partition("e")[0].strip("-0.")
+    return value if is_zero or SMALLEST_FLOAT <= abs(value) < float("inf") else None
