@@ -69,13 +69,13 @@ def test_what_nix_files_name_in_turn(tmp_path: Path) -> None:
 
 def test_files_beside_the_source_keep_their_places(tmp_path: Path) -> None:
     root = tmp_path / "x" / "env"
-    tree(tmp_path, {"x/env/a.nix": "../shared/b.nix", "x/shared/b.nix": "./c.txt", "x/shared/c.txt": "c", "no": ""})
+    tree(tmp_path, {"x/env/a.nix": "../parts/b.nix", "x/parts/b.nix": "./c.txt", "x/parts/c.txt": "c", "no": ""})
     run = Run(root, "a.nix")
     assert run.messages == []
-    assert run.names == ["sources/env/a.nix", "sources/shared/b.nix", "sources/shared/c.txt"]
-    assert run.at("../shared/b.nix") == "sources/shared/b.nix"
-    elsewhere = Run(root, "../shared/c.txt", kind="data")
-    assert elsewhere.names == ["sources/shared/c.txt"]
+    assert run.names == ["sources/env/a.nix", "sources/parts/b.nix", "sources/parts/c.txt"]
+    assert run.at("../parts/b.nix") == "sources/parts/b.nix"
+    elsewhere = Run(root, "../parts/c.txt", kind="data")
+    assert elsewhere.names == ["sources/parts/c.txt"]
 
 
 def test_nix_evaluates_the_copy(tmp_path: Path) -> None:
