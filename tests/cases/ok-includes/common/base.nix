@@ -1,1 +1,1 @@
-{ imports = [ ../shared.nix ]; }
+{ imports = [ ../every.nix ]; }
